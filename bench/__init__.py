@@ -1,0 +1,1 @@
+"""Scenarios, runner, metrics and reports (imports everything, imported by nothing)."""

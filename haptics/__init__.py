@@ -1,0 +1,1 @@
+"""Pure control laws: kinematics, contact force control, filters, set-points."""

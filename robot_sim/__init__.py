@@ -1,0 +1,1 @@
+"""The simulated arm box: PyBullet world, tissue and needle mechanics, image formation."""

@@ -1,0 +1,1 @@
+"""Safety core: limits, gate, watchdog, state machine, alarms, permit (pure, standard library)."""

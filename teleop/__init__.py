@@ -1,0 +1,1 @@
+"""The application: process table, configuration, pages, sessions, drivers, recording."""

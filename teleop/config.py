@@ -1,0 +1,132 @@
+"""One TOML file into frozen typed structs. Every field has a default; unknown names are refused."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from safety.limits import Limits
+
+Hz = Annotated[int, Meta(ge=50, le=2000)]
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the message names the field and what is allowed."""
+
+
+class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the pages are served."""
+
+    bind: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    """0: any free port."""
+    certificate: str = ""
+    private_key: str = ""
+    insecure_lan: bool = False
+
+
+class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Loop rates (Hz). 0: chosen for this machine (500 on two cores or fewer, else 1000)."""
+
+    control_hz: Annotated[int, Meta(ge=0, le=2000)] = 0
+    physics_hz: Hz = 1000
+    real_time: bool = True
+    """Ask for SCHED_FIFO."""
+
+
+class Video(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ultrasound stream."""
+
+    source: str = "sim"
+    """sim, sample, a file (video, image folder, .dcm, .igs.mha), or /dev/videoN."""
+    width: Annotated[int, Meta(ge=160, le=1920, multiple_of=16)] = 640
+    height: Annotated[int, Meta(ge=120, le=1080, multiple_of=16)] = 480
+    fps: Annotated[int, Meta(ge=5, le=120)] = 30
+    bitrate_kbps: Annotated[int, Meta(ge=200, le=50000)] = 8000
+    display_lag_ms: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    """Display lag of the expert's screen, counted in image and loop."""
+
+
+class Arm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which arm."""
+
+    driver: str = "sim"
+    scene: str = ""
+    """Scene file (TOML); empty: the built-in abdomen."""
+
+
+class Bedside(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The bedside input that does not pass through the gateway."""
+
+    input: str = ""
+    """tty, pty, evdev device or Unix socket path; empty: a key in this terminal."""
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Recording."""
+
+    enabled: bool = True
+    folder: str = "runs"
+    min_free_mb: Annotated[int, Meta(ge=1)] = 200
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole configuration."""
+
+    site: str = "demo"
+    language: Literal["en", "zh"] = "en"
+    seed: int = 1
+    network: Network = Network()
+    rates: Rates = Rates()
+    video: Video = Video()
+    arm: Arm = Arm()
+    bedside: Bedside = Bedside()
+    record: Record = Record()
+    limits: Limits = Limits()
+
+
+def parse(text: str, origin: str = "configuration") -> Config:
+    """Parse TOML text; ConfigError says which field is wrong and what would be right."""
+    try:
+        return msgspec.convert(tomllib.loads(text), Config)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ConfigError(f"{origin}: {error}") from error
+
+
+def load(path: Path | None) -> Config:
+    """Read `path`, or the defaults when it is None."""
+    if path is None:
+        return Config()
+    try:
+        return parse(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+
+
+def control_hz(config: Config, cores: int) -> int:
+    """Rate of arm, servo and guard loops (DESIGN.md section 3: 500 Hz on two cores or fewer)."""
+    return config.rates.control_hz or (500 if cores <= 2 else 1000)
+
+
+CONFIG_FILE = "config.json"
+"""Effective configuration in the run folder, written by the supervisor, read by every process."""
+LIMITS_FILE = "limits.json"
+"""Effective limits and site facts for guard (standard library JSON)."""
+
+
+def read_run(run_dir: Path) -> Config:
+    """The effective configuration of a run."""
+    try:
+        return msgspec.json.decode((run_dir / CONFIG_FILE).read_bytes(), type=Config)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ConfigError(f"{run_dir / CONFIG_FILE}: {error}") from error
+
+
+def write_run(run_dir: Path, config: Config) -> None:
+    """Write the effective configuration for the processes of this run."""
+    (run_dir / CONFIG_FILE).write_bytes(msgspec.json.encode(config))
+    (run_dir / LIMITS_FILE).write_bytes(msgspec.json.encode(config.limits))

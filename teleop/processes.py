@@ -1,0 +1,45 @@
+"""The system as one table: which processes run, when, how they are scheduled, what watches them.
+
+A process is started as `python -m MODULE --run RUN_DIR --life FD`; FD is the read end of a pipe
+that the supervisor holds: when it closes, guard goes to SAFE_STOP and the others leave after
+standstill. `phase` is the offset of a loop as a fraction of its period.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """One row of the process table."""
+
+    name: str
+    module: str
+    fifo: int
+    """SCHED_FIFO priority where allowed; 0 = normal scheduling."""
+    nice: int
+    safety: bool
+    """True: a crash ends in a stop that needs both people. False: it is restarted."""
+    foreground: bool
+    """Stays in the terminal's foreground process group (guard reads the bedside key)."""
+    phase: float = 0.0
+
+
+TABLE: tuple[ProcessSpec, ...] = (
+    ProcessSpec("arm", "robot_sim.box", 45, -10, True, False, 0.0),
+    ProcessSpec("guard", "teleop.guard", 50, -10, True, True, 0.33),
+    ProcessSpec("servo", "teleop.servo", 40, -10, True, False, 0.66),
+    ProcessSpec("gateway", "teleop.gateway", 0, -5, False, False),
+    ProcessSpec("media", "teleop.media", 0, -5, False, False),
+    ProcessSpec("record", "teleop.record", 0, 10, False, False),
+)
+"""In starting order."""
+
+STOP_ORDER = ("media", "gateway", "servo", "arm", "guard", "record")
+"""Motion stops first (SHUTDOWN event), then these; record last so that the file is complete."""
+
+
+def spec(name: str) -> ProcessSpec:
+    """The row of `name`."""
+    return next(row for row in TABLE if row.name == name)

@@ -1,0 +1,24 @@
+"""The only module that reads the clock: CLOCK_MONOTONIC, shared by all processes of a machine."""
+
+import time
+
+
+def now_ns() -> int:
+    """Monotonic time in ns; comparable between processes of one machine, never a wall clock."""
+    return time.monotonic_ns()
+
+
+def sleep_until(due_ns: int, spin_ns: int = 0) -> int:
+    """Sleep until `due_ns`, spinning for the last `spin_ns`; return the time after it, in ns."""
+    rest = due_ns - spin_ns - time.monotonic_ns()
+    if rest > 0:
+        time.sleep(rest / 1e9)
+    now = time.monotonic_ns()
+    while now < due_ns and spin_ns:
+        now = time.monotonic_ns()
+    return now
+
+
+def utc_text() -> str:
+    """Wall-clock time for file names and logs only (ISO 8601, UTC, no colons)."""
+    return time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime())

@@ -1,0 +1,281 @@
+"""The wire schema: signalling (JSON), telemetry (MessagePack), heartbeats (fixed bytes).
+
+Commands are safety frames (`safety/frame.py`). Everything that crosses a machine boundary is
+described here once; `transport/describe.py` generates the JavaScript description and the docs.
+SI units and the frames of `safety/messages.py` unless a field name says otherwise. Sizes are capped before
+parsing; unknown fields are refused in signalling, ignored in telemetry.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+PROTOCOL_VERSION = 1
+MAX_SIGNAL_BYTES = 65536
+"""Largest signalling message (SDP included)."""
+MAX_TELEMETRY_BYTES = 1100
+"""One SCTP chunk: telemetry is never fragmented."""
+
+HEARTBEAT = struct.Struct("<HHQIQ")
+"""magic 0x4245 ("EB"), flags (0), stamp_ns, nonce, epoch: robot -> console, 200 Hz or more."""
+HEARTBEAT_MAGIC = 0x4245
+
+CHANNEL_COMMAND = "command"
+"""Data channel, unordered, 0 retransmits: safety frames up, heartbeats down."""
+CHANNEL_TELEMETRY = "telemetry"
+"""Data channel, unordered, 0 retransmits: `Telemetry` down, 100 Hz or more."""
+
+
+class Role(StrEnum):
+    """Who a page is."""
+
+    CONSOLE = "console"
+    BEDSIDE = "bedside"
+    OBSERVER = "observer"
+
+
+Text64 = Annotated[str, Meta(max_length=64)]
+Text256 = Annotated[str, Meta(max_length=256)]
+Sdp = Annotated[str, Meta(max_length=32768)]
+U32 = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
+
+
+class Signal(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
+    """Base of all signalling messages."""
+
+
+class Challenge(Signal, tag="challenge"):
+    """First message of the server: nonce for the device signature."""
+
+    version: int
+    nonce: Text64
+
+
+class Hello(Signal, tag="hello"):
+    """First message of a page: a one-time join code, or the token it was exchanged for.
+
+    `device_key` is the page's public key (base64url of an uncompressed P-256 point, 65 bytes);
+    `signature` signs `nonce + "|" + (code or token)` with it (ECDSA, SHA-256, IEEE P1363, base64url).
+    """
+
+    version: int
+    device_key: Text256
+    signature: Text256
+    code: Text64 = ""
+    token: Text256 = ""
+    client: Literal["browser", "native"] = "browser"
+    language: Literal["en", "zh"] = "en"
+
+
+class Welcome(Signal, tag="welcome"):
+    """The server let the page in."""
+
+    version: int
+    role: Role
+    session: U32
+    """Number of this page's session; rides on every command frame."""
+    token: str
+    lease: bool
+    """This console drives."""
+    limits_hash: U32
+    limits: dict[str, float]
+    """Limits for display, name -> value (numeric scalars of `safety.limits.Limits`)."""
+    simulated: bool
+    widened: bool
+    display_lag_ms: float
+    video: dict[str, float]
+    """width, height, fps, and image geometry: depth_m, mm_per_px, apex_x_px, apex_y_px."""
+    room_view: bool
+
+
+class Refused(Signal, tag="refused"):
+    """The server says no. `reason` is a key of the text table (`refused.REASON`)."""
+
+    reason: Text64
+    detail: Text256 = ""
+    close: bool = False
+
+
+class Offer(Signal, tag="offer"):
+    """A page offers a peer connection. command: console only; video: console and observer."""
+
+    peer: Literal["command", "video"]
+    sdp: Sdp
+
+
+class Answer(Signal, tag="answer"):
+    """The server's answer, complete with candidates (no trickle)."""
+
+    peer: Literal["command", "video"]
+    sdp: Sdp
+
+
+class Talk(Signal, tag="talk"):
+    """Voice and room camera between console and bedside, relayed unread (peer to peer)."""
+
+    kind: Literal["offer", "answer", "ice", "bye"]
+    data: Sdp = ""
+
+
+class Phrase(Signal, tag="phrase"):
+    """A ready phrase from console to bedside (or back); `phrase.ID` of the text table."""
+
+    id: Text64
+
+
+class Event(Signal, tag="event"):
+    """What a person did; `name` is a `safety.states.EventKind` name, allowed by role."""
+
+    name: Text64
+    arg: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] = 0
+
+
+class Beat(Signal, tag="beat"):
+    """Bedside page heartbeat, 10 Hz (the server answers with `Status` at 20 Hz)."""
+
+    seq: U32
+    visible: bool
+    sound: bool
+
+
+class ImageSettings(Signal, tag="image"):
+    """Console: how the picture is formed. All optional."""
+
+    gain_db: Annotated[float, Meta(ge=-30, le=30)] | None = None
+    depth_m: Annotated[float, Meta(ge=0.04, le=0.24)] | None = None
+    dynamic_range_db: Annotated[float, Meta(ge=30, le=90)] | None = None
+
+
+class ImageState(Signal, tag="image_state"):
+    """Server: geometry and settings now in force (after a change, and on joining)."""
+
+    gain_db: float
+    depth_m: float
+    dynamic_range_db: float
+    mm_per_px: float
+    apex_x_px: float
+    apex_y_px: float
+    live: bool
+    source: str
+
+
+class Ping(Signal, tag="ping"):
+    """Round trip of the signalling path; the server returns `Pong`."""
+
+    seq: U32
+
+
+class Pong(Signal, tag="pong"):
+    """Answer to `Ping`."""
+
+    seq: U32
+
+
+class LeaseRequest(Signal, tag="lease"):
+    """A second console asks to drive (the bedside confirms with HANDOVER_CONFIRM)."""
+
+    want: bool
+
+
+class Peers(Signal, tag="peers"):
+    """Server: who is here."""
+
+    console: bool
+    bedside: bool
+    observers: int
+    lease_session: U32
+    lease_wanted_by: U32
+    """Session of a console that asked to drive; 0: none."""
+
+
+class Status(Signal, tag="status"):
+    """Server to bedside and observer, 20 Hz and on every change of state (reliable)."""
+
+    telemetry: Telemetry
+
+
+class Telemetry(msgspec.Struct, frozen=True, array_like=True):
+    """Robot to pages. On the data channel as a MessagePack array in this order (append only)."""
+
+    stamp_us: int
+    """Robot monotonic time (us), 53 bits."""
+    seq: int
+    state: int
+    state_ms: float
+    """Time in this state."""
+    first_out: int
+    causes: int
+    live_causes: int
+    alarm: int
+    step: int
+    epoch: int
+    engagement: int
+    permit: int
+    contact: int
+    """`safety.states.Contact`."""
+    contact_state: int
+    """`safety.states.ContactState`."""
+    instrument: int
+    clamps: int
+    force_n: float
+    force_ref_n: float
+    """Reference after ramps and caps."""
+    f_max_n: float
+    v_max_m_s: float
+    probe_p_m: tuple[float, float, float]
+    probe_q: tuple[float, float, float, float]
+    probe_v_m_s: tuple[float, float, float]
+    q_rad: tuple[float, float, float, float, float, float, float]
+    offset_m: float
+    loop_ms: float
+    loop_p50_ms: float
+    loop_p95_ms: float
+    loop_p99_ms: float
+    age_ms: float
+    age_p50_ms: float
+    age_p95_ms: float
+    age_p99_ms: float
+    image_ms: float
+    haptic_ms: float
+    slots_missed: int
+    qualified: float
+    mark_shown: bool
+    """A mark is drawn into the live picture and waits for the expert's answer."""
+    mark_ok: bool
+    stop_tested: bool
+    bedside_input: bool
+    bedside_page: bool
+    consent: bool
+    consent_left_s: float
+    acknowledged: bool
+    deadman: bool
+    session: int
+    fps: float
+    live: bool
+    observe_only: bool
+    stop_ms: float
+    """Order to standstill of the last stop; -1: none."""
+    stop_force_n: float
+    needle_depth_m: float
+    powered: bool
+    braked: bool
+    simulated: bool
+    widened: bool
+    servo_lateness_us: float
+    record_drops: int
+    commands_accepted: int
+    commands_rejected: int
+    last_rejection: int
+
+
+FromPage = Hello | Offer | Talk | Phrase | Event | Beat | ImageSettings | Ping | LeaseRequest
+"""Union of what a page may send."""
+FromServer = (
+    Challenge | Welcome | Refused | Answer | Talk | Phrase | ImageState | Pong | Peers | Status
+)
+"""Union of what the server sends."""
