@@ -135,7 +135,7 @@ def pack(frame: SafetyFrame) -> bytes:
 
 
 def unpack(data: bytes) -> SafetyFrame:
-    """Decode `data`; FrameError for a wrong size, magic, version, type, CRC or non-finite number."""
+    """Decode `data`; FrameError: wrong size, magic, version, type, CRC, or not finite."""
     if len(data) != FRAME_BYTES:
         raise FrameError(f"{len(data)} bytes, a safety frame has {FRAME_BYTES}")
     v = _STRUCT.unpack(data)
@@ -146,8 +146,22 @@ def unpack(data: bytes) -> SafetyFrame:
     floats = (*v[15:21], *v[27:29])
     if not all(math.isfinite(x) for x in floats):
         raise FrameError("a number is not finite")
+    session, epoch, seq, echo_ns, echo_nonce, frame_id, dwell_us, haptic_us, haptic_dwell_us = v[
+        3:12
+    ]
     return SafetyFrame(
-        *v[3:15],
+        session=session,
+        epoch=epoch,
+        seq=seq,
+        echo_ns=echo_ns,
+        echo_nonce=echo_nonce,
+        frame_id=frame_id,
+        dwell_us=dwell_us,
+        haptic_echo_us=haptic_us,
+        haptic_dwell_us=haptic_dwell_us,
+        flags=v[12],
+        mode=v[13],
+        deadman_edges=v[14],
         hand_p_m=v[15:18],
         hand_r_rad=v[18:21],
         hand_v_m_s=tuple(x * V_UNIT_M_S for x in v[21:24]),

@@ -152,7 +152,7 @@ class Source(IntEnum):
 
 
 class EventKind(IntEnum):
-    """What people (and the supervisor) tell guard. Which source may send which: `safety/roles.py`."""
+    """What people (and the supervisor) tell guard; who may send which: `safety/roles.py`."""
 
     NONE = 0
     STOP = 1
@@ -191,7 +191,7 @@ class Process(IntEnum):
 
 
 class Step(IntEnum):
-    """What is missing before the arm may move, in the order a newcomer does it. Text: `step.NAME`."""
+    """What is missing before the arm may move, in a newcomer's order. Text: `step.NAME`."""
 
     NONE = 0
     WAIT_FOR_ARM = 1

@@ -2,8 +2,8 @@
 
 Commands are safety frames (`safety/frame.py`). Everything that crosses a machine boundary is
 described here once; `transport/describe.py` generates the JavaScript description and the docs.
-SI units and the frames of `safety/messages.py` unless a field name says otherwise. Sizes are capped before
-parsing; unknown fields are refused in signalling, ignored in telemetry.
+SI units and the frames of `safety/messages.py` unless a field name says otherwise. Sizes are
+capped before parsing; unknown fields are refused in signalling, ignored in telemetry.
 """
 
 from __future__ import annotations
@@ -49,18 +49,19 @@ class Signal(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_field
     """Base of all signalling messages."""
 
 
-class Challenge(Signal, tag="challenge"):
+class Challenge(Signal, frozen=True, tag="challenge"):
     """First message of the server: nonce for the device signature."""
 
     version: int
     nonce: Text64
 
 
-class Hello(Signal, tag="hello"):
+class Hello(Signal, frozen=True, tag="hello"):
     """First message of a page: a one-time join code, or the token it was exchanged for.
 
     `device_key` is the page's public key (base64url of an uncompressed P-256 point, 65 bytes);
-    `signature` signs `nonce + "|" + (code or token)` with it (ECDSA, SHA-256, IEEE P1363, base64url).
+    `signature` signs `nonce + "|" + (code or token)` with it (ECDSA, SHA-256, IEEE P1363,
+    base64url).
     """
 
     version: int
@@ -72,7 +73,7 @@ class Hello(Signal, tag="hello"):
     language: Literal["en", "zh"] = "en"
 
 
-class Welcome(Signal, tag="welcome"):
+class Welcome(Signal, frozen=True, tag="welcome"):
     """The server let the page in."""
 
     version: int
@@ -93,7 +94,7 @@ class Welcome(Signal, tag="welcome"):
     room_view: bool
 
 
-class Refused(Signal, tag="refused"):
+class Refused(Signal, frozen=True, tag="refused"):
     """The server says no. `reason` is a key of the text table (`refused.REASON`)."""
 
     reason: Text64
@@ -101,41 +102,41 @@ class Refused(Signal, tag="refused"):
     close: bool = False
 
 
-class Offer(Signal, tag="offer"):
+class Offer(Signal, frozen=True, tag="offer"):
     """A page offers a peer connection. command: console only; video: console and observer."""
 
     peer: Literal["command", "video"]
     sdp: Sdp
 
 
-class Answer(Signal, tag="answer"):
+class Answer(Signal, frozen=True, tag="answer"):
     """The server's answer, complete with candidates (no trickle)."""
 
     peer: Literal["command", "video"]
     sdp: Sdp
 
 
-class Talk(Signal, tag="talk"):
+class Talk(Signal, frozen=True, tag="talk"):
     """Voice and room camera between console and bedside, relayed unread (peer to peer)."""
 
     kind: Literal["offer", "answer", "ice", "bye"]
     data: Sdp = ""
 
 
-class Phrase(Signal, tag="phrase"):
+class Phrase(Signal, frozen=True, tag="phrase"):
     """A ready phrase from console to bedside (or back); `phrase.ID` of the text table."""
 
     id: Text64
 
 
-class Event(Signal, tag="event"):
+class Event(Signal, frozen=True, tag="event"):
     """What a person did; `name` is a `safety.states.EventKind` name, allowed by role."""
 
     name: Text64
     arg: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] = 0
 
 
-class Beat(Signal, tag="beat"):
+class Beat(Signal, frozen=True, tag="beat"):
     """Bedside page heartbeat, 10 Hz (the server answers with `Status` at 20 Hz)."""
 
     seq: U32
@@ -143,7 +144,7 @@ class Beat(Signal, tag="beat"):
     sound: bool
 
 
-class ImageSettings(Signal, tag="image"):
+class ImageSettings(Signal, frozen=True, tag="image"):
     """Console: how the picture is formed. All optional."""
 
     gain_db: Annotated[float, Meta(ge=-30, le=30)] | None = None
@@ -151,7 +152,7 @@ class ImageSettings(Signal, tag="image"):
     dynamic_range_db: Annotated[float, Meta(ge=30, le=90)] | None = None
 
 
-class ImageState(Signal, tag="image_state"):
+class ImageState(Signal, frozen=True, tag="image_state"):
     """Server: geometry and settings now in force (after a change, and on joining)."""
 
     gain_db: float
@@ -164,25 +165,25 @@ class ImageState(Signal, tag="image_state"):
     source: str
 
 
-class Ping(Signal, tag="ping"):
+class Ping(Signal, frozen=True, tag="ping"):
     """Round trip of the signalling path; the server returns `Pong`."""
 
     seq: U32
 
 
-class Pong(Signal, tag="pong"):
+class Pong(Signal, frozen=True, tag="pong"):
     """Answer to `Ping`."""
 
     seq: U32
 
 
-class LeaseRequest(Signal, tag="lease"):
+class LeaseRequest(Signal, frozen=True, tag="lease"):
     """A second console asks to drive (the bedside confirms with HANDOVER_CONFIRM)."""
 
     want: bool
 
 
-class Peers(Signal, tag="peers"):
+class Peers(Signal, frozen=True, tag="peers"):
     """Server: who is here."""
 
     console: bool
@@ -193,7 +194,7 @@ class Peers(Signal, tag="peers"):
     """Session of a console that asked to drive; 0: none."""
 
 
-class Status(Signal, tag="status"):
+class Status(Signal, frozen=True, tag="status"):
     """Server to bedside and observer, 20 Hz and on every change of state (reliable)."""
 
     telemetry: Telemetry
