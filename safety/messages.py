@@ -4,8 +4,8 @@ SI units; frames after REP-103/REP-105: `base` (arm base), `probe` (origin at th
 probe face, z out of the face into the patient, x lateral in the image plane = to the right in the
 picture, y elevational, right-handed; the orientation mark is drawn at the left of the picture,
 which is -x, as is usual in abdominal imaging). Forces are those *exerted on the patient*, in the
-probe frame: pressing is positive z. Quaternions are xyzw. All stamps are CLOCK_MONOTONIC nanoseconds of this machine.
-`incarnation` is the start stamp of the writing process: a change means a restart.
+probe frame: pressing is positive z. Quaternions are xyzw. All stamps are CLOCK_MONOTONIC
+nanoseconds of this machine. `incarnation` is the start stamp of the writing process: a change means a restart.
 """
 
 from __future__ import annotations
