@@ -5,7 +5,8 @@ probe face, z out of the face into the patient, x lateral in the image plane = t
 picture, y elevational, right-handed; the orientation mark is drawn at the left of the picture,
 which is -x, as is usual in abdominal imaging). Forces are those *exerted on the patient*, in the
 probe frame: pressing is positive z. Quaternions are xyzw. All stamps are CLOCK_MONOTONIC
-nanoseconds of this machine. `incarnation` is the start stamp of the writing process: a change means a restart.
+nanoseconds of this machine. `incarnation` is the start stamp of the writing process: a change means
+a restart.
 """
 
 from __future__ import annotations
