@@ -1,0 +1,74 @@
+"""The safety frame: golden bytes, and nothing but a safety frame is accepted."""
+
+import dataclasses
+import math
+import random
+import struct
+
+import pytest
+
+from safety import frame
+from safety.frame import FrameError, SafetyFrame
+
+EXAMPLE = SafetyFrame(
+    session=0x01020304,
+    epoch=0x1112131415161718,
+    seq=42,
+    echo_ns=1_234_567_890_123,
+    echo_nonce=0xDEADBEEF,
+    frame_id=0xCAFEBABE,
+    dwell_us=12_345,
+    haptic_echo_us=77,
+    haptic_dwell_us=88,
+    flags=frame.FLAG_DEADMAN,
+    mode=0,
+    deadman_edges=3,
+    hand_p_m=(0.5, -0.25, 0.125),
+    hand_r_rad=(0.0, 0.5, -0.5),
+    hand_v_m_s=(0.01, -0.02, 0.0),
+    hand_w_rad_s=(0.1, 0.0, -0.1),
+    force_ref_n=5.0,
+    needle_v_m_s=0.0,
+    limits_hash=0x00C0FFEE,
+)
+GOLDEN = (
+    "4655010104030201181716151413121"
+    "12a00000000000000cb04fb711f010000efbeaddebebafeca39300000"
+    "4d00000058000000010003000000003f000080be0000003e000000000000003f000000bfe80330f80000e80300"
+    "0018fc0000a04000000000eeffc000"
+)
+
+
+def test_golden_bytes() -> None:
+    packed = frame.pack(EXAMPLE)
+    assert packed[: frame.FRAME_BYTES - 20].hex() == GOLDEN
+    assert frame.unpack(packed) == EXAMPLE
+
+
+def test_every_single_bit_error_is_refused() -> None:
+    packed = frame.pack(EXAMPLE)
+    for bit in range((frame.FRAME_BYTES - 16) * 8):
+        broken = bytearray(packed)
+        broken[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(FrameError):
+            frame.unpack(bytes(broken))
+
+
+def test_thousands_of_random_byte_strings_are_refused() -> None:
+    rng = random.Random(2)
+    for _ in range(5000):
+        size = frame.FRAME_BYTES if rng.random() < 0.7 else rng.randrange(0, 300)
+        with pytest.raises(FrameError):
+            frame.unpack(rng.randbytes(size))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("field", ["force_ref_n", "needle_v_m_s", "hand_p_m", "hand_r_rad"])
+def test_a_number_that_is_not_finite_is_refused(field: str, value: float) -> None:
+    bad = (0.0, value, 0.0) if field.startswith("hand") else value
+    with pytest.raises(FrameError, match="finite"):
+        frame.unpack(frame.pack(dataclasses.replace(EXAMPLE, **{field: bad})))  # type: ignore[arg-type]
+
+
+def test_the_table_of_fields_is_the_layout() -> None:
+    assert struct.calcsize("<" + "".join(f[1] for f in frame.FIELDS)) == frame.FRAME_BYTES <= 128
