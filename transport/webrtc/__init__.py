@@ -1,0 +1,1 @@
+"""WebRTC peers. The only package that imports aiortc; what differs from it is in `patches.py`."""
