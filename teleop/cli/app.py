@@ -1,0 +1,117 @@
+"""The commands. Each imports what it needs only when it runs, so that --help is fast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="teleop",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+export_app = typer.Typer(no_args_is_help=True, help="Turn a recording into other formats.")
+app.add_typer(export_app, name="export")
+
+
+def fail(message: object, code: int) -> NoReturn:
+    """Say what is wrong on the error output and leave with `code`."""
+    typer.echo(f"teleop: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from teleop.cli.version import version_text
+
+        typer.echo(version_text())
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version_wanted: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Scan a patient from afar: a robot arm holds the ultrasound probe, two people drive it.
+
+    Start with **teleop doctor** (is this machine ready?) and **teleop demo** (a simulated arm
+    and patient, no hardware needed). Research software; not a medical device.
+
+    Exit codes: 0 done, 1 failed or differs, 2 wrong usage or input, 3 something is missing on
+    this machine.
+    """
+
+
+@app.command(
+    epilog="Examples:  teleop demo  |  teleop demo --port 0 --lang zh  |  "
+    "teleop demo --source clip.dcm  |  teleop demo --auto 60"
+)
+def demo(
+    auto: Annotated[
+        float,
+        typer.Option(min=0, max=86400, metavar="SECONDS",
+                     help="No people: a scripted expert and nurse scan for SECONDS over the same "
+                     "WebRTC path; prints what was measured, fails if the scan failed."),
+    ] = 0.0,
+    trajectory: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --auto: the hand motion of this tracked sequence "
+                     "(.igs.mha), scaled onto the patient."),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|sample|sim", help="Ultrasound picture: the simulator, the real "
+                     "clip that is included (sample), a video, an image folder, a DICOM clip, a "
+                     "tracked sequence, or /dev/videoN."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Configuration (TOML); see check-config.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the pages; 0: any free one.")
+    ] = None,
+    bedside_input: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Bedside stop that does not pass through the network: "
+                     "tty, pty, evdev device or Unix socket. Default: a key in this terminal."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every simulated randomness.")] = None,
+    record: Annotated[bool | None, typer.Option("--record/--no-record", help="Record.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of recordings (default: runs) and site state."),
+    ] = None,
+    lang: Annotated[
+        str | None, typer.Option(metavar="en|zh", help="Language of this output.")
+    ] = None,
+    insecure_lan: Annotated[
+        bool, typer.Option("--insecure-lan", help="Serve other machines without encryption.")
+    ] = False,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="One JSON object per line instead of text.")
+    ] = False,
+) -> None:  # fmt: skip
+    """Run everything here: simulated arm and patient, both pages, the safety guard.
+
+    Prints two addresses with one-time codes and a live line that says what to do next.
+    Ctrl-C stops the arm first, then everything else, within two seconds.
+    """
+    from teleop.cli.demo import Request, run_demo
+
+    request = Request(
+        auto_s=auto, trajectory=trajectory, source=source, config=config, port=port,
+        bedside_input=bedside_input, seed=seed, record=record, out=out, language=lang,
+        insecure_lan=insecure_lan, json_lines=json_lines,
+    )  # fmt: skip
+    code, message = run_demo(request)
+    if message:
+        fail(message, code)
+    raise typer.Exit(code)

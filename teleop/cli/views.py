@@ -1,0 +1,259 @@
+"""Three ways to show a session: a live line on a terminal, plain lines, JSON lines."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import termios
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from teleop.cli.text import Texts
+from teleop.supervisor.status import Status, as_json
+from teleop.supervisor.stop import Stopped
+from teleop.supervisor.watch import Ended
+from transport.local.clock import now_ns
+
+_COLOURS = {
+    "ACTIVE": "bold green", "DEGRADED": "bold yellow", "HOLD": "bold yellow",
+    "SAFE_STOP": "bold red", "ESTOP": "bold red", "FAULT": "bold red",
+}  # fmt: skip
+PLAIN_EVERY_NS = 5_000_000_000
+JSON_EVERY_NS = 1_000_000_000
+
+
+def number(value: float, digits: int = 0) -> str:
+    """A measured value, or a dash where nothing was measured."""
+    return f"{value:.{digits}f}" if value >= 0 else "-"
+
+
+class TextView:
+    """Sentences and tables; the base of the two views for people."""
+
+    def __init__(self, texts: Texts, key_here: bool, console: Console | None = None) -> None:
+        self._texts = texts
+        self._key_here = key_here
+        self.console = console or Console(highlight=False)
+
+    def say(self, key: str, **values: object) -> None:
+        """Print one sentence."""
+        self.console.print(self._texts(key, **values))
+
+    def joined(self, urls: dict[str, str], _facts: dict[str, object]) -> None:
+        """Print the addresses."""
+        self.console.print()
+        self.console.print(self._texts("cli.open"), style="bold")
+        for role in ("bedside", "console", "observer"):
+            label = self._texts(f"cli.{role}")
+            self.console.print(f"  {label:<10} {urls[role]}", soft_wrap=True)
+        self.console.print(self._texts("cli.codes"))
+        self.say("cli.key" if self._key_here else "cli.no_key")
+        self.console.print()
+
+    def line(self, status: Status) -> str:
+        """The status line."""
+        cause = "" if status.first_out == "NONE" else self._texts(f"cause.{status.first_out}")
+        state = status.state if status.guard_alive else "LOST"
+        text = self._texts(
+            "cli.line",
+            state=self._texts(f"state.{state}"),
+            cause=cause,
+            loop=f"{number(status.loop_p50_ms)}/{number(status.loop_p99_ms)}",
+            age=f"{number(status.age_p50_ms)}/{number(status.age_p99_ms)}",
+            force=number(max(0.0, status.force_n), 1),
+            fps=number(status.fps),
+            late=number(status.servo_lateness_us),
+            drops=status.record_drops,
+        )
+        if status.missing:
+            text += "  " + self._texts("cli.missing", names=" ".join(status.missing))
+        return text
+
+    def step(self, status: Status) -> str:
+        """The next thing to do, in words; empty when nothing is missing."""
+        if status.step == "NONE":
+            return ""
+        return f"{self._texts('cli.next')} {self._texts(f'step.{status.step}')}"
+
+    def status(self, status: Status) -> None:
+        """Show the present state."""
+        raise NotImplementedError
+
+    def ended(self, event: Ended) -> None:
+        """Print why a process ended."""
+        if event.restart_s < 0:
+            key = "cli.ended_down"
+        else:
+            key = "cli.ended_safety" if event.safety else "cli.ended_restart"
+        self.say(key, name=event.name, how=event.how, seconds=f"{max(0.0, event.restart_s):.1f}")
+        self.console.print(event.tail, markup=False)
+
+    def stopped(self, stopped: Stopped, recording: dict[str, object] | None) -> None:
+        """Print how the session ended and where the recording is."""
+        if stopped.killed:
+            self.say("cli.killed", names=" ".join(stopped.killed))
+        key = "cli.stopped" if stopped.rest else "cli.stopped_unsure"
+        self.say(key, seconds=f"{stopped.whole_s:.1f}")
+        if recording is None:
+            self.say("cli.not_recording")
+            return
+        if recording["error"]:
+            self.say("cli.record_failed", error=recording["error"])
+        megabytes = f"{float(str(recording['bytes'])) / 1e6:.1f}"
+        self.say("cli.recorded", file=recording["file"], mb=megabytes, drops=recording["drops"])
+
+    def result(self, result: dict[str, object]) -> None:
+        """Print what a scripted session measured."""
+        self.console.print(result_table(result))
+        self.say("cli.auto_ok" if result.get("success") is True else "cli.auto_failed")
+
+
+class LiveView(TextView):
+    """One line at the bottom of a terminal that is rewritten in place."""
+
+    def __init__(self, texts: Texts, key_here: bool) -> None:
+        super().__init__(texts, key_here)
+        self._live = Live(console=self.console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> LiveView:
+        """Start the live line."""
+        self._live.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Remove the live line."""
+        self._live.stop()
+
+    def status(self, status: Status) -> None:
+        """Rewrite the line."""
+        text = Text(self.line(status), style=_COLOURS.get(status.state, ""))
+        if step := self.step(status):
+            text.append(f"\n{step}", style="bold cyan")
+        if status.widened:
+            text.append(f"\n{self._texts('cli.widened')}", style="bold red")
+        if status.record_error:
+            text.append(f"\n{self._texts('cli.record_failed', error=status.record_error)}")
+        self._live.update(text, refresh=True)
+
+
+class PlainView(TextView):
+    """A line every few seconds and with every change of state (no terminal)."""
+
+    def __init__(self, texts: Texts, key_here: bool) -> None:
+        super().__init__(texts, key_here, Console(highlight=False, width=200))
+        self._last = ("", "", "")
+        self._printed_ns = 0
+
+    def __enter__(self) -> PlainView:
+        """Nothing to prepare."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Nothing to clean up."""
+
+    def status(self, status: Status) -> None:
+        """Print when something changed or time passed."""
+        what, now = (status.state, status.first_out, status.step), now_ns()
+        if what == self._last and now - self._printed_ns < PLAIN_EVERY_NS:
+            return
+        self._last, self._printed_ns = what, now
+        self.console.print(f"{self.line(status)}  {self.step(status)}", soft_wrap=True)
+        sys.stdout.flush()
+
+
+class JsonView:
+    """One JSON object per line: joined, status (1 Hz), ended, result, stopped."""
+
+    def __init__(self) -> None:
+        self._printed_ns = 0
+
+    def __enter__(self) -> JsonView:
+        """Nothing to prepare."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Nothing to clean up."""
+
+    def _print(self, event: str, **content: Any) -> None:
+        print(json.dumps({"event": event, **content}, ensure_ascii=False), flush=True)
+
+    def say(self, key: str, **values: object) -> None:
+        """A sentence as its key and values."""
+        self._print("message", key=key, values={k: str(v) for k, v in values.items()})
+
+    def joined(self, urls: dict[str, str], facts: dict[str, object]) -> None:
+        """The addresses, the run folder and the process numbers."""
+        self._print("joined", urls=urls, **facts)
+
+    def status(self, status: Status) -> None:
+        """The present state."""
+        now = now_ns()
+        if now - self._printed_ns >= JSON_EVERY_NS:
+            self._printed_ns = now
+            self._print("status", **as_json(status))
+
+    def ended(self, event: Ended) -> None:
+        """A process that ended by itself."""
+        self._print("ended", name=event.name, how=event.how, tail=event.tail,
+                    restart_s=event.restart_s)  # fmt: skip
+
+    def stopped(self, stopped: Stopped, recording: dict[str, object] | None) -> None:
+        """How the session ended."""
+        self._print("stopped", rest=stopped.rest, rest_s=stopped.rest_s, whole_s=stopped.whole_s,
+                    killed=list(stopped.killed), recording=recording)  # fmt: skip
+
+    def result(self, result: dict[str, object]) -> None:
+        """What a scripted session measured."""
+        self._print("result", **result)
+
+
+def result_table(result: dict[str, object]) -> Table:
+    """Criteria with their limits, then everything that was measured."""
+    table = Table(show_edge=False)
+    for name in ("", "measured", "value", "limit"):
+        table.add_column(name)
+    criteria = result.get("criteria")
+    for row in criteria if isinstance(criteria, list) else []:
+        mark = Text("✓ ok", "green") if row.get("ok") is True else Text("✗ no", "red")
+        limit = _value(row.get("limit", ""))
+        table.add_row(mark, str(row.get("name", "")), _value(row.get("value")), limit)
+    measured = result.get("measured")
+    for name, value in (measured if isinstance(measured, dict) else {}).items():
+        table.add_row("", str(name), _value(value), "")
+    return table
+
+
+def _value(value: object) -> str:
+    """A number with three figures that matter, anything else as it is."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_value(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(_value(v) for v in value)
+    return str(value)
+
+
+@contextlib.contextmanager
+def terminal_kept() -> Any:
+    """Put the terminal back as it was, even when guard (which reads its keys) was killed."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def pick(json_lines: bool, texts: Texts, key_here: bool) -> LiveView | PlainView | JsonView:
+    """The view for this output."""
+    if json_lines:
+        return JsonView()
+    return LiveView(texts, key_here) if sys.stdout.isatty() else PlainView(texts, key_here)

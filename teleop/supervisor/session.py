@@ -1,0 +1,211 @@
+"""One session from the first check to the last process: what `teleop demo` does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from teleop.config import Config
+from teleop.processes import TABLE, ProcessSpec
+from teleop.supervisor import auto, preflight, rundir
+from teleop.supervisor.errors import ProcessError, SupervisorError
+from teleop.supervisor.signals import StopSignals
+from teleop.supervisor.status import Status, StatusReader
+from teleop.supervisor.stop import Stopped, stop_all
+from teleop.supervisor.watch import Ended, Supervisor
+from transport.local.clock import now_ns
+
+READY_NS = 90_000_000_000
+"""The first start of all compiles the image formation (tens of seconds on a slow machine)."""
+WAITING_NS = 3_000_000_000
+READ_S = 0.05
+SHOW_NS = 200_000_000
+
+
+class View(Protocol):
+    """How a session is shown."""
+
+    def say(self, key: str, **values: object) -> None:
+        """Show one sentence of the text table."""
+
+    def joined(self, urls: dict[str, str], facts: dict[str, object]) -> None:
+        """Show the addresses of the pages; everything is running."""
+
+    def status(self, status: Status) -> None:
+        """Show the present state (about five times a second)."""
+
+    def ended(self, event: Ended) -> None:
+        """Show that a process ended by itself."""
+
+    def stopped(self, stopped: Stopped, recording: dict[str, object] | None) -> None:
+        """Show how the session ended."""
+
+    def result(self, result: dict[str, object]) -> None:
+        """Show what a scripted session measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is not configuration."""
+
+    state_folder: Path
+    bedside_input: str = "key"
+    auto_s: float = 0.0
+    """Length of the scripted scan; 0: people work."""
+    trajectory: Path | None = None
+    table: tuple[ProcessSpec, ...] = TABLE
+
+
+class Session:
+    """Runs one session."""
+
+    def __init__(self, config: Config, options: Options, view: View) -> None:
+        self._config = config
+        self._options = options
+        self._view = view
+        self._table = tuple(
+            row for row in options.table if config.record.enabled or row.name != "record"
+        )
+        self._shown_ns = 0
+
+    def run(self) -> int:
+        """Start, work, stop. Returns the exit code; SupervisorError: it could not start."""
+        self._check()
+        site = rundir.open_site(self._options.state_folder)
+        try:
+            simulated = preflight.is_simulated(self._config)
+            run = rundir.create(self._config, site.boot, simulated)
+            try:
+                with StopSignals() as signals:
+                    return self._run(run.path, signals)
+            finally:
+                run.remove()
+        finally:
+            site.release()
+
+    def _check(self) -> None:
+        problems = preflight.check_all(self._config, self._table, self._options.trajectory)
+        if problems:
+            worst: type[SupervisorError] = type(problems[0])
+            raise worst("\n".join(str(p) for p in problems))
+        if self._options.auto_s > 0:
+            preflight.check_modules((auto.SPEC,))
+
+    def _extra(self, run_dir: Path) -> dict[str, tuple[str, ...]]:
+        """Arguments of single processes."""
+        bedside = self._options.bedside_input
+        if self._options.auto_s > 0:
+            bedside = str(run_dir / auto.BEDSIDE_SOCKET)
+        state = str(self._options.state_folder)
+        return {"guard": ("--bedside-input", bedside, "--state", state)}
+
+    def _run(self, run_dir: Path, signals: StopSignals) -> int:
+        supervisor = Supervisor(run_dir, self._table, self._extra(run_dir), self._view.ended)
+        reader = StatusReader(run_dir)
+        try:
+            self._view.say("cli.starting", names=" ".join(row.name for row in self._table))
+            supervisor.start_all()
+            if self._await_ready(supervisor, reader, signals):
+                self._announce(run_dir, supervisor)
+                return self._work(run_dir, supervisor, reader, signals)
+            return 1
+        finally:
+            self._view.say("cli.stopping")
+            asked = signals.count
+            stopped = stop_all(supervisor, lambda: signals.count > max(1, asked))
+            supervisor.close()
+            self._view.stopped(stopped, read_json(run_dir / "record.json"))
+
+    def _await_ready(
+        self, supervisor: Supervisor, reader: StatusReader, signals: StopSignals
+    ) -> bool:
+        """Wait until every process reports; False: asked to stop meanwhile."""
+        start_ns, told = now_ns(), False
+        while signals.count == 0:
+            supervisor.wait((signals.fd,), READ_S)
+            for ended in supervisor.look():
+                raise ProcessError(f"{ended.name} did not start ({ended.how}):\n{ended.tail}")
+            missing = self._missing(supervisor, reader)
+            if not missing:
+                return True
+            waited_ns = now_ns() - start_ns
+            if waited_ns > READY_NS:
+                tails = "\n".join(supervisor.children[n].tail() for n in missing)
+                raise ProcessError(f"Not ready after {READY_NS // 10**9} s: {missing}\n{tails}")
+            if waited_ns > WAITING_NS and not told:
+                told = True
+                self._view.say("cli.waiting", names=" ".join(missing))
+        return False
+
+    def _missing(self, supervisor: Supervisor, reader: StatusReader) -> list[str]:
+        """Processes that are not ready yet."""
+        missing = [n for n in reader.read(now_ns()).missing if n in supervisor.children]
+        for name, file in (("gateway", "gateway.json"), ("record", "record.json")):
+            waiting = name in supervisor.children and not (supervisor.run_dir / file).exists()
+            if waiting and name not in missing:
+                missing.append(name)
+        return missing
+
+    def _announce(self, run_dir: Path, supervisor: Supervisor) -> None:
+        codes, gateway = read_json(run_dir / "join.json"), read_json(run_dir / "gateway.json")
+        if codes is None or gateway is None:
+            raise ProcessError(f"{run_dir}: join.json or gateway.json cannot be read")
+        scheme = "https" if self._config.network.certificate else "http"
+        host = f"[{gateway['host']}]" if ":" in str(gateway["host"]) else str(gateway["host"])
+        base = f"{scheme}://{host}:{gateway['port']}"
+        pages = {"bedside": "bedside", "console": "console", "observer": "observe"}
+        urls = {role: f"{base}/{page}#code={codes[role]}" for role, page in pages.items()}
+        pids = {name: child.pid for name, child in supervisor.children.items()}
+        self._view.joined(urls, {"run_dir": str(run_dir), "pids": pids})
+
+    def _show(self, supervisor: Supervisor, reader: StatusReader) -> None:
+        """Look after the processes and show the state."""
+        supervisor.look()
+        now = now_ns()
+        status = reader.read(now)
+        if now - self._shown_ns >= SHOW_NS:
+            self._shown_ns = now
+            self._view.status(status)
+
+    def _work(
+        self, run_dir: Path, supervisor: Supervisor, reader: StatusReader, signals: StopSignals
+    ) -> int:
+        """Until somebody ends the session, or the scripted scan is over."""
+        script = None
+        if self._options.auto_s > 0:
+            self._view.say("cli.auto_running", seconds=f"{self._options.auto_s:.0f}")
+            script = auto.Script(
+                run_dir, supervisor, self._options.auto_s, self._options.trajectory
+            )
+        while signals.count == 0 and (script is None or script.running()):
+            supervisor.wait((signals.fd,), READ_S)
+            self._show(supervisor, reader)
+        if script is None:
+            return 1 if supervisor.down else 0
+        return self._finish_script(run_dir, script)
+
+    def _finish_script(self, run_dir: Path, script: auto.Script) -> int:
+        how, tail = script.end()
+        result = read_json(run_dir / auto.RESULT)
+        if result is None:
+            self._view.say("cli.auto_no_result", how=how)
+            raise ProcessError(tail)
+        recording = read_json(run_dir / "record.json")
+        if recording is not None:
+            file = Path(str(recording["file"])).name.removesuffix(".part").removesuffix(".mcap")
+            target = Path(self._config.record.folder) / f"{file}.result.json"
+            shutil.copyfile(run_dir / auto.RESULT, target)
+        self._view.result(result)
+        return 0 if result.get("success") is True else 1
+
+
+def read_json(path: Path) -> dict[str, object] | None:
+    """A JSON object in the run folder; None when it is not there (or not one)."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
