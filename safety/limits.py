@@ -1,8 +1,8 @@
 """All limits of the safety policy, in one typed table with units and sources.
 
 A site may tighten any limit. It may widen one (never beyond `ABSOLUTE`) only for an arm whose
-driver declares itself simulated. Sources: D2, D7 = DESIGN.md sections 2 and 7; S4..S8 =
-reference/safety.md sections.
+driver declares itself simulated. Sources: D1..D7 = sections of the design page; S4..S11 =
+sections of the safety reference.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import dataclasses
 import math
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
+from safety.bounds import ABSOLUTE, ORDERED
 from safety.layout import Vec3
 
 
@@ -96,33 +98,90 @@ class Limits:
     auto_lift: bool = False  # D7: ships disabled
 
 
-LOWER_IS_WIDER = frozenset(
-    {
-        "slot_late_ms",
-        "degraded_clean_s",
-        "qualify_s",
-        "ramp_ms",
-        "workspace_min_m",
-        "bucket_refill_",
-    }
-)
-"""Limits that are widened by lowering them."""
+DEFAULT = Limits()
 
-TIMES = (
-    "command_age_ms", "slot_ms", "loop_ms", "loop_once_ms", "image_stale_ms", "picture_frozen_ms",
-    "permit_life_ms", "own_gap_ms", "arm_silent_ms", "servo_silent_ms", "gateway_silent_ms",
-    "media_silent_ms", "bedside_page_ms", "stamp_life_ms",
-)  # fmt: skip
+
+def _numbers(limits: Limits, name: str) -> tuple[float, ...]:
+    value = getattr(limits, name)
+    return tuple(value) if isinstance(value, tuple) else (value,)
+
+
+def _is_wider(name: str, value: tuple[float, ...]) -> bool:
+    way = ABSOLUTE[name].wider
+    return any((v - d) * way > 0 for v, d in zip(value, _numbers(DEFAULT, name), strict=True))
+
+
+def widened(limits: Limits) -> list[str]:
+    """Names of the limits that allow more than the design's policy (shown as a banner)."""
+    return [name for name in ABSOLUTE if _is_wider(name, _numbers(limits, name))]
+
+
+def check(limits: Limits, simulated: bool) -> None:
+    """Refuse limits that may not be used; LimitsError names the field, its value and the bound.
+
+    `simulated` is what the arm's driver declares, never what the configuration says.
+    """
+    for name, bound in ABSOLUTE.items():
+        value = _numbers(limits, name)
+        if len(value) != len(_numbers(DEFAULT, name)):
+            raise LimitsError(f"{name}: {value} must have {len(_numbers(DEFAULT, name))} numbers")
+        if not all(math.isfinite(v) and bound.low <= v <= bound.high for v in value):
+            raise LimitsError(
+                f"{name} = {getattr(limits, name)} is outside {bound.low} to {bound.high}, "
+                "which no configuration may leave"
+            )
+        if not simulated and _is_wider(name, value):
+            raise LimitsError(
+                f"{name} = {getattr(limits, name)} is wider than {getattr(DEFAULT, name)}; "
+                "limits may be widened only for a simulated arm"
+            )
+    _check_order(limits)
+
+
+def _check_order(limits: Limits) -> None:
+    for low, high in ORDERED:
+        if getattr(limits, low) > getattr(limits, high):
+            raise LimitsError(
+                f"{low} = {getattr(limits, low)} exceeds {high} = {getattr(limits, high)}"
+            )
+    if any(a >= b for a, b in zip(limits.workspace_min_m, limits.workspace_max_m, strict=True)):
+        raise LimitsError(
+            f"workspace_min_m = {limits.workspace_min_m} is not below "
+            f"workspace_max_m = {limits.workspace_max_m}"
+        )
+
+
+def from_json(data: object) -> Limits:
+    """Limits from a decoded JSON object; LimitsError: unknown field or wrong type."""
+    if not isinstance(data, dict):
+        raise LimitsError(f"limits must be an object, not {type(data).__name__}")
+    values: dict[str, Any] = {}
+    for name, value in data.items():
+        if name not in ABSOLUTE:
+            raise LimitsError(f"{name} is no limit; the names are those of safety/limits.py")
+        values[name] = _typed(name, value)
+    return Limits(**values)
+
+
+def _typed(name: str, value: object) -> Any:
+    default = getattr(DEFAULT, name)
+    if isinstance(default, bool):
+        good = isinstance(value, bool)
+    elif isinstance(default, tuple):
+        good = isinstance(value, list | tuple) and all(
+            isinstance(v, int | float) and not isinstance(v, bool) for v in value
+        )
+    elif isinstance(default, int):
+        good = isinstance(value, int) and not isinstance(value, bool)
+    else:
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+    if not good:
+        raise LimitsError(f"{name} = {value!r} should look like {default!r}")
+    kind: Any = type(default)
+    return tuple(map(float, value)) if kind is tuple else kind(value)  # type: ignore[call-overload]
 
 
 def limits_hash(limits: Limits) -> int:
     """32-bit hash of all limits; rides on each command, a mismatch refuses arming."""
     text = ";".join(f"{k}={v!r}" for k, v in sorted(dataclasses.asdict(limits).items()))
     return zlib.crc32(text.encode())
-
-
-def is_finite(limits: Limits) -> bool:
-    """True when every number is finite."""
-    values = dataclasses.astuple(limits)
-    flat = [x for v in values for x in (v if isinstance(v, tuple) else (v,))]
-    return all(math.isfinite(x) for x in flat)
