@@ -1,0 +1,124 @@
+"""The arm in PyBullet: iiwa with the probe on its flange, velocity motors, joint brakes.
+
+The URDF is made at load time from `kuka_iiwa/model.urdf` of pybullet_data: meshes are dropped
+(contact is analytic), the probe is added as a link on a fixed joint whose frame is the probe face.
+Inertia is taken from the file (PyBullet would otherwise recompute it from the meshes).
+"""
+
+from __future__ import annotations
+
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pybullet
+import pybullet_data
+from pybullet_utils import bullet_client
+
+from haptics.iiwa import FLANGE_P_PROBE_M, FLANGE_RPY_PROBE, START_RAD
+from haptics.vec import Vec, add, apply, cross, from_quat, scale
+from robot_sim.errors import BoxError
+from robot_sim.tissue import ProbeMotion
+
+PROBE_MASS_KG = 0.35
+PROBE_COM_M = (0.0, 0.0, -0.09)
+"""Centre of mass behind the face, probe frame."""
+PROBE_INERTIA_KG_M2 = (9e-4, 9e-4, 1.5e-4)
+TORQUE_MAX_NM = (176.0, 176.0, 110.0, 110.0, 110.0, 40.0, 40.0)
+"""LBR iiwa 7 data sheet."""
+JOINTS = list(range(7))
+PROBE_LINK = 7
+SOLVER_ITERATIONS = 30
+"""Residual of the motors stays below 1e-6 rad/s; the default of 50 costs more and adds nothing."""
+
+
+def urdf_text() -> str:
+    """URDF of the arm with the probe link."""
+    source = Path(pybullet_data.getDataPath()) / "kuka_iiwa" / "model.urdf"
+    try:
+        root = ET.parse(source).getroot()
+    except (OSError, ET.ParseError) as error:
+        raise BoxError(f"{source}: {error}; reinstall pybullet") from error
+    for link in root.iter("link"):
+        for part in [*link.findall("visual"), *link.findall("collision")]:
+            link.remove(part)
+    probe = ET.SubElement(root, "link", name="probe")
+    inertial = ET.SubElement(probe, "inertial")
+    ET.SubElement(inertial, "origin", xyz=_text(PROBE_COM_M), rpy="0 0 0")
+    ET.SubElement(inertial, "mass", value=str(PROBE_MASS_KG))
+    ixx, iyy, izz = (str(i) for i in PROBE_INERTIA_KG_M2)
+    ET.SubElement(inertial, "inertia", ixx=ixx, iyy=iyy, izz=izz, ixy="0", ixz="0", iyz="0")
+    joint = ET.SubElement(root, "joint", name="probe_joint", type="fixed")
+    ET.SubElement(joint, "parent", link="lbr_iiwa_link_7")
+    ET.SubElement(joint, "child", link="probe")
+    ET.SubElement(joint, "origin", xyz=_text(FLANGE_P_PROBE_M), rpy=_text(FLANGE_RPY_PROBE))
+    return ET.tostring(root, encoding="unicode")
+
+
+def _text(values: tuple[float, ...]) -> str:
+    return " ".join(repr(v) for v in values)
+
+
+class ArmBody:
+    """One arm in its own physics world."""
+
+    def __init__(self, physics_hz: int, start_rad: Vec = START_RAD) -> None:
+        self._client = bullet_client.BulletClient(pybullet.DIRECT)
+        with tempfile.NamedTemporaryFile("w", suffix=".urdf") as file:
+            file.write(urdf_text())
+            file.flush()
+            flags = pybullet.URDF_USE_INERTIA_FROM_FILE
+            self.id = self._client.loadURDF(file.name, useFixedBase=True, flags=flags)
+        self._client.setGravity(0, 0, -9.81)
+        self._client.setPhysicsEngineParameter(
+            fixedTimeStep=1.0 / physics_hz, numSolverIterations=SOLVER_ITERATIONS
+        )
+        for joint, angle in zip(JOINTS, start_rad, strict=True):
+            self._client.resetJointState(self.id, joint, angle)
+
+    def joints(self) -> tuple[Vec, Vec]:
+        """Measured angles (rad) and rates (rad/s)."""
+        states = self._client.getJointStates(self.id, JOINTS)
+        return tuple(s[0] for s in states), tuple(s[1] for s in states)
+
+    def probe(self) -> tuple[ProbeMotion, Vec]:
+        """Motion of the probe face, and its orientation as a quaternion."""
+        s = self._client.getLinkState(self.id, PROBE_LINK, 1, 1)
+        rotation = from_quat(s[5])
+        lever = scale(apply(rotation, PROBE_COM_M), -1.0)
+        return ProbeMotion(s[4], rotation, add(s[6], cross(s[7], lever)), s[7]), s[5]
+
+    def push(self, force_n: Vec, base_p_m: Vec) -> None:
+        """Apply a force (base frame) to the probe at a point (base frame) for the next step."""
+        self._client.applyExternalForce(
+            self.id, PROBE_LINK, force_n, base_p_m, pybullet.WORLD_FRAME
+        )
+
+    def drive(self, qd_rad_s: Vec) -> None:
+        """Run the joint motors at these velocities from the next step on."""
+        self._client.setJointMotorControlArray(
+            self.id,
+            JOINTS,
+            pybullet.VELOCITY_CONTROL,
+            targetVelocities=qd_rad_s,
+            forces=TORQUE_MAX_NM,
+        )
+
+    def lock(self, q_rad: Vec) -> None:
+        """Close the brakes at these angles."""
+        self._client.setJointMotorControlArray(
+            self.id, JOINTS, pybullet.POSITION_CONTROL, targetPositions=q_rad, forces=TORQUE_MAX_NM
+        )
+
+    def step(self) -> None:
+        """Advance physics by one period."""
+        self._client.stepSimulation()
+
+    def place(self, q_rad: Vec) -> None:
+        """Put the arm at these angles, at rest (tests only: no physics happens)."""
+        for joint, angle in zip(JOINTS, q_rad, strict=True):
+            self._client.resetJointState(self.id, joint, angle)
+
+    def close(self) -> None:
+        """Leave the physics world."""
+        self._client.disconnect()

@@ -1,0 +1,86 @@
+"""The arm box's own watchdogs: a command that stopped coming, an enable answer that is wrong.
+
+Pure; both judge by the box's own clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from safety.enable import answer
+from safety.messages import ArmCommand, EnableSignal
+
+SILENCE_NS = 20_000_000
+"""A real controller brakes after 20 ms without a command (Franka: 20 missed 1 ms packets)."""
+CHALLENGE_NS = 4_000_000
+"""A new challenge every 4 ms: at least four answers fit into the limit."""
+AHEAD_NS = 2_000_000
+"""A stamp may lie this far ahead: the message was read after the cycle's time was taken."""
+
+
+@dataclass(slots=True)
+class CommandWatch:
+    """Servo's commands: new, recent, and not from the future."""
+
+    limit_ns: int = SILENCE_NS
+    trips: int = 0
+    newest_ns: int = -1
+    _silent: bool = True
+
+    def check(self, now_ns: int, command: ArmCommand | None, powered: bool) -> bool:
+        """True while the newest command may be followed. Counts a trip when power was on."""
+        if command is not None and self.newest_ns < command.stamp_ns <= now_ns + AHEAD_NS:
+            self.newest_ns = command.stamp_ns
+        silent = self.newest_ns < 0 or now_ns - self.newest_ns > self.limit_ns
+        if silent and not self._silent and powered:
+            self.trips += 1
+        self._silent = silent
+        return not silent
+
+
+@dataclass(slots=True)
+class EnableWatch:
+    """Guard's answers: each must answer a challenge newer than the last one answered."""
+
+    seed: int
+    limit_ns: int = SILENCE_NS
+    trips: int = 0
+    challenge: int = 0
+    _drawn_ns: int = -CHALLENGE_NS
+    _open: deque[tuple[int, int]] = field(default_factory=deque)
+    """Challenges not answered yet, with the time they were drawn."""
+    _answered_ns: int = -1
+    _alive: bool = False
+
+    def check(self, now_ns: int, signal: EnableSignal | None, powered: bool) -> bool:
+        """True while guard is alive. Counts a trip when power was on."""
+        if signal is not None:
+            self._accept(now_ns, signal.answer)
+        alive = self._answered_ns >= 0 and now_ns - self._answered_ns <= self.limit_ns
+        if self._alive and not alive and powered:
+            self.trips += 1
+        self._alive = alive
+        if now_ns - self._drawn_ns >= CHALLENGE_NS:
+            self._draw(now_ns)
+        return alive
+
+    def _accept(self, now_ns: int, given: int) -> None:
+        for challenge, _ in reversed(self._open):
+            if answer(challenge) == given:
+                while self._open and self._open.popleft()[0] != challenge:
+                    continue
+                self._answered_ns = now_ns
+                return
+
+    def _draw(self, now_ns: int) -> None:
+        # xorshift32: never repeats within 2^32 - 1 draws, so an old answer stays wrong.
+        x = self.challenge or (self.seed & 0xFFFFFFFF) or 1
+        x ^= (x << 13) & 0xFFFFFFFF
+        x ^= x >> 17
+        x ^= (x << 5) & 0xFFFFFFFF
+        self.challenge = x
+        self._drawn_ns = now_ns
+        self._open.append((x, now_ns))
+        while self._open[0][1] < now_ns - self.limit_ns:
+            self._open.popleft()

@@ -1,0 +1,152 @@
+"""`ArmBox`: the simulated controller box with arm and patient, stepped from outside.
+
+It knows no network and no permit: it follows joint velocities while both its watchdogs are
+content, and brakes otherwise. `step` takes the time, so that it runs on a real or a virtual clock.
+"""
+
+from __future__ import annotations
+
+import math
+
+from haptics.vec import Vec, apply_transposed, cross, sub
+from robot_sim.arm_body import ArmBody
+from robot_sim.joint_servo import JointServo
+from robot_sim.scene import Scene
+from robot_sim.sensor import ForceSensor
+from robot_sim.tissue import ProbeMotion, Touch, touch
+from robot_sim.watchdogs import SILENCE_NS, CommandWatch, EnableWatch
+from safety.messages import ArmCommand, ArmState, EnableSignal
+
+SUBSTEPS_MAX = 20
+"""A world that was stopped for longer than this many physics periods loses that time."""
+NEEDLE_V_MAX_M_S = 0.005
+NEEDLE_TRAVEL_M = 0.15
+
+
+class ArmBox:
+    """Arm, probe, patient, sensor, motors, brakes and watchdogs."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        *,
+        seed: int = 1,
+        physics_hz: int = 1000,
+        incarnation: int = 0,
+        command_silence_ns: int = SILENCE_NS,
+        enable_silence_ns: int = SILENCE_NS,
+    ) -> None:
+        self.scene = scene
+        self.sensor = ForceSensor(seed)
+        """Set `sensor.fault` to break it."""
+        self.body = ArmBody(physics_hz)
+        self._incarnation = incarnation
+        self._period_ns = round(1e9 / physics_hz)
+        self._simulated_ns = -1
+        self._commands = CommandWatch(command_silence_ns)
+        self._enable = EnableWatch(seed, enable_silence_ns)
+        self._servo = JointServo()
+        self._lock_rad: Vec | None = None
+        self._powered = False
+        self._enabled = False
+        self._applied_seq = 0
+        self._needle_m = 0.0
+        self._probe, self._quaternion = self.body.probe()
+        self._touch = touch(scene, self._probe, 0)
+
+    def step(
+        self,
+        now_ns: int,
+        command: ArmCommand | None,
+        enable: EnableSignal | None,
+        command_seq: int = 0,
+    ) -> ArmState:
+        """Advance the world to `now_ns` under the newest messages; return what is measured."""
+        self._powered = enable is not None and enable.power
+        self._enabled = self._enable.check(now_ns, enable, self._powered)
+        fresh = self._commands.check(now_ns, command, self._powered)
+        wanted: Vec | None = None
+        needle_v_m_s = 0.0
+        if command and enable and fresh and self._enabled and _may_follow(command, enable):
+            wanted, needle_v_m_s = command.qd_rad_s, command.needle_v_m_s
+            self._applied_seq = command_seq or self._applied_seq + 1
+        self._advance(now_ns, wanted, needle_v_m_s)
+        return self._measured(now_ns)
+
+    def close(self) -> None:
+        """Leave the physics world."""
+        self.body.close()
+
+    def _advance(self, now_ns: int, wanted: Vec | None, needle_v_m_s: float) -> None:
+        lost = now_ns - self._simulated_ns > SUBSTEPS_MAX * self._period_ns
+        if self._simulated_ns < 0 or lost:
+            self._simulated_ns = now_ns - self._period_ns
+        dt_s = self._period_ns / 1e9
+        while self._simulated_ns + self._period_ns <= now_ns:
+            self._simulated_ns += self._period_ns
+            self._servo.update(wanted, self._powered, dt_s)
+            self._physics(self._simulated_ns, dt_s)
+            if not self._servo.braked:
+                v = max(-NEEDLE_V_MAX_M_S, min(NEEDLE_V_MAX_M_S, needle_v_m_s))
+                self._needle_m = max(0.0, min(NEEDLE_TRAVEL_M, self._needle_m + v * dt_s))
+
+    def _physics(self, now_ns: int, dt_s: float) -> None:
+        if self._servo.locked:
+            if self._lock_rad is None:
+                self._lock_rad = self.body.joints()[0]
+                self.body.lock(self._lock_rad)
+        else:
+            self._lock_rad = None
+            self.body.drive(self._servo.rate_rad_s)
+        if self._touch.normal_n > 0.0:
+            x, y, z = self._touch.force_n
+            self.body.push((-x, -y, -z), self._touch.base_p_contact_m)
+        self.body.step()
+        self._probe, self._quaternion = self.body.probe()
+        self._touch = touch(self.scene, self._probe, now_ns)
+        self.sensor.push(now_ns, dt_s, _wrench(self._probe, self._touch))
+
+    def _measured(self, now_ns: int) -> ArmState:
+        q_rad, qd_rad_s = self.body.joints()
+        sample = self.sensor.read()
+        return ArmState(
+            incarnation=self._incarnation,
+            stamp_ns=now_ns,
+            q_rad=q_rad,
+            qd_rad_s=qd_rad_s,
+            base_p_probe_m=self._probe.base_p_probe_m,
+            base_q_probe=self._quaternion,
+            base_v_probe_m_s=self._probe.v_m_s,
+            base_w_probe_rad_s=self._probe.w_rad_s,
+            force_n=sample.wrench[:3],
+            torque_nm=sample.wrench[3:],
+            force_stamp_ns=sample.stamp_ns,
+            force_valid=sample.valid,
+            powered=self._powered,
+            braked=self._servo.braked,
+            enabled=self._enabled,
+            needle_depth_m=self._needle_m,
+            challenge=self._enable.challenge,
+            command_trips=self._commands.trips,
+            enable_trips=self._enable.trips,
+            applied_seq=self._applied_seq,
+            simulated=True,
+            surface_depth_m=self._touch.depth_m,
+            contact_force_n=self._touch.normal_n,
+        )
+
+
+def _may_follow(command: ArmCommand, enable: EnableSignal) -> bool:
+    """True when nobody asks for the brakes and the numbers are numbers."""
+    numbers = (*command.qd_rad_s, command.needle_v_m_s)
+    if command.brake or enable.brake or not enable.power:
+        return False
+    return all(map(math.isfinite, numbers))
+
+
+def _wrench(probe: ProbeMotion, contact: Touch) -> tuple[float, ...]:
+    """Force and torque on the patient about the probe origin, probe frame."""
+    lever = sub(contact.base_p_contact_m, probe.base_p_probe_m)
+    force = apply_transposed(probe.base_R_probe, contact.force_n)
+    torque = apply_transposed(probe.base_R_probe, cross(lever, contact.force_n))
+    return force + torque
