@@ -27,7 +27,7 @@ def fail(message: object, code: int) -> NoReturn:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from teleop.cli.version import version_text
+        from teleop.version import version_text
 
         typer.echo(version_text())
         raise typer.Exit

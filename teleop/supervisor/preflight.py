@@ -123,7 +123,7 @@ def check_folder(config: Config) -> None:
     if free_mb < config.record.min_free_mb:
         raise UsageError(
             f"{folder}: {free_mb} MB free, record.min_free_mb asks for "
-            f"{config.record.min_free_mb}. Free some space, choose another --out, or say --no-record."
+            f"{config.record.min_free_mb}. Free some, choose another --out, or say --no-record."
         )
 
 
