@@ -1,0 +1,136 @@
+"""Puts the gateway together and runs it until its life ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import secrets
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from teleop import channels
+from teleop.config import Config
+from teleop.gateway.actions import Actions
+from teleop.gateway.command import CommandPeers
+from teleop.gateway.events import EventSender
+from teleop.gateway.hub import Hub
+from teleop.gateway.life import Life
+from teleop.gateway.listen import Door, Listener, open_listener
+from teleop.gateway.notes import Notes
+from teleop.gateway.pages import DOOR, add_pages, guard_door
+from teleop.gateway.pump import SLOW_NS, Pump
+from teleop.gateway.signalling import Signalling
+from teleop.gateway.sources import Sources
+from teleop.gateway.store import SessionStore, write_private
+from teleop.gateway.video import VideoPeers
+from teleop.gateway.welcome import Greeter, read_site
+from transport.local.clock import now_ns
+from transport.sessions import Registry
+from transport.webrtc.ice import bind_addresses, use_addresses
+
+GATEWAY_FILE = "gateway.json"
+"""Where the gateway listens, for the supervisor and native clients."""
+SHUTDOWN_S = 0.3
+
+
+class Gateway:
+    """All parts of one gateway process."""
+
+    def __init__(self, run_dir: Path, config: Config, listener: Listener) -> None:
+        self._run_dir = run_dir
+        self._listener = listener
+        self._notes = Notes(run_dir)
+        store = SessionStore(run_dir)
+        registry = Registry(store.load(), lambda: secrets.token_urlsafe(32))
+        greeter = Greeter(config, read_site(run_dir))
+        sources = Sources(run_dir, config.limits)
+        self._hub = Hub(registry, store, self._notes)
+        self._video = VideoPeers(run_dir, self._hub, greeter, self._notes)
+        self._command = CommandPeers(run_dir, registry.drives, self._command_gone)
+        events = EventSender(run_dir)
+        actions = Actions(self._hub, sources, events, self._command, self._video, self._notes)
+        status_box = channels.box(run_dir, channels.GATEWAY_STATUS)
+        self._pump = Pump(self._hub, sources, actions, self._command, self._video, status_box)
+        self._signalling = Signalling(
+            self._hub, store, actions, self._command, self._video, greeter, sources,
+            self._notes, self._pump.newest_status,
+        )  # fmt: skip
+        self._sources = sources
+
+    def _command_gone(self, session: int, reason: str) -> None:
+        """Tell the page that its command connection is to be made anew."""
+        self._notes.write("command_gone", session=session, reason=reason)
+        page = self._hub.page(session)
+        if page is not None:
+            page.refuse(reason)
+
+    def _application(self) -> web.Application:
+        app = web.Application(middlewares=[guard_door], client_max_size=4096)
+        app[DOOR] = Door(self._listener)
+        add_pages(app)
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/ws", self._signalling.serve)
+        return app
+
+    async def _health(self, request: web.Request) -> web.Response:
+        """For a person or a script that asks whether the gateway works."""
+        body = {
+            "ok": True,
+            "guard": self._sources.guard_alive(now_ns()),
+            "media": self._video.link.is_up,
+            "sockets": self._signalling.sockets,
+        }
+        return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+
+    async def _watch_sockets(self) -> None:
+        while True:
+            await asyncio.sleep(SLOW_NS / 2e9)
+            self._signalling.check_timeouts(now_ns())
+
+    async def run(self, life: Life) -> None:
+        """Serve until the life pipe closes or SIGTERM; errors of our own parts end it too."""
+        runner = web.AppRunner(
+            self._application(), access_log=None, shutdown_timeout=SHUTDOWN_S, handle_signals=False
+        )
+        await runner.setup()
+        await web.SockSite(runner, self._listener.socket, ssl_context=self._listener.tls).start()
+        self._announce()
+        gc.collect()
+        gc.freeze()
+        parts = [
+            asyncio.create_task(self._pump.run()),
+            asyncio.create_task(self._video.link.run()),
+            asyncio.create_task(self._watch_sockets()),
+        ]
+        ending = asyncio.create_task(life.ended.wait())
+        try:
+            done, _ = await asyncio.wait([ending, *parts], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in [ending, *parts]:
+                task.cancel()
+            await self._command.close()
+            await self._signalling.close()
+            await runner.cleanup()
+
+    def _announce(self) -> None:
+        where = {
+            "port": self._listener.port,
+            "host": self._listener.host,
+            "tls": self._listener.tls is not None,
+        }
+        write_private(self._run_dir / GATEWAY_FILE, msgspec.json.encode(where))
+        self._notes.write("listening", host=self._listener.host, port=self._listener.port)
+
+
+async def serve(run_dir: Path, config: Config, life_fd: int | None) -> None:
+    """Run the gateway of one run folder. StartError, ConfigError, StoreError: with the fix."""
+    listener = open_listener(config.network)
+    with contextlib.closing(listener.socket):
+        use_addresses(bind_addresses(config.network.bind))
+        gateway = Gateway(run_dir, config, listener)
+        await gateway.run(Life(asyncio.get_running_loop(), life_fd))

@@ -1,0 +1,80 @@
+"""Video connections: the page's offers go to media, and its answers come back.
+
+Rule for pages: on `media_restarted` offer again at once; on `media_unavailable` offer again after
+a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from pathlib import Path
+
+from teleop.gateway.errors import MediaError
+from teleop.gateway.hub import Hub
+from teleop.gateway.media import MediaLink
+from teleop.gateway.notes import Notes
+from teleop.gateway.page import Page
+from teleop.gateway.welcome import Greeter
+from transport import schema as s
+from transport.schema import Role
+
+VIEWERS = (Role.CONSOLE, Role.OBSERVER)
+
+
+class VideoPeers:
+    """Which session has which video connection at media."""
+
+    def __init__(self, run_dir: Path, hub: Hub, greeter: Greeter, notes: Notes) -> None:
+        self._hub = hub
+        self._greeter = greeter
+        self._notes = notes
+        self._peers: dict[int, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.link = MediaLink(run_dir, self._image, self._up, self._error)
+
+    def is_open(self, session: int) -> bool:
+        """True while media serves a connection of this session (as far as we know)."""
+        return self.link.is_up and session in self._peers
+
+    def offer(self, page: Page, sdp: str) -> None:
+        """Pass a page's offer on; the answer follows when media has made it."""
+        task = asyncio.create_task(self._exchange(page, sdp))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _exchange(self, page: Page, sdp: str) -> None:
+        session = page.session.number if page.session else 0
+        peer = f"{session}.{secrets.token_hex(4)}"
+        try:
+            answer = await self.link.offer(peer, sdp)
+        except MediaError as error:
+            self._notes.write("video_refused", session=session, detail=str(error))
+            page.refuse("media_unavailable", str(error))
+            return
+        if self._hub.page(session) is not page:
+            self.link.close_peer(peer)
+            return
+        self.drop(session)
+        self._peers[session] = peer
+        page.send(s.Answer(peer="video", sdp=answer))
+
+    def drop(self, session: int) -> None:
+        """The session's connection is no longer wanted."""
+        peer = self._peers.pop(session, None)
+        if peer is not None:
+            self.link.close_peer(peer)
+
+    def _image(self, state: s.ImageState) -> None:
+        self._greeter.image = state
+        self._hub.broadcast(state, *VIEWERS)
+
+    def _up(self, again: bool) -> None:
+        """Media is there; after a restart every viewer must offer anew."""
+        self._peers.clear()
+        self._notes.write("media_connected", again=again)
+        for page in self._hub.with_role(*VIEWERS):
+            page.refuse("media_restarted")
+
+    def _error(self, detail: str) -> None:
+        self._notes.write("media_error", detail=detail)

@@ -1,0 +1,74 @@
+"""Who may send what, as two tables; what is not in them is refused.
+
+The guard checks events again by source and state (`safety/roles.py`); this table keeps what a
+role may never say away from it.
+"""
+
+from __future__ import annotations
+
+from safety.states import EventKind, Source
+from transport import schema as s
+from transport.schema import Role
+
+DRIVER_ONLY: frozenset[type[s.Signal]] = frozenset({s.Talk, s.Phrase, s.Event, s.ImageSettings})
+"""From a console these count only while it holds the lease."""
+
+MESSAGES: dict[Role, frozenset[type[s.Signal]]] = {
+    Role.CONSOLE: frozenset(
+        {s.Offer, s.Talk, s.Phrase, s.Event, s.ImageSettings, s.Ping, s.LeaseRequest}
+    ),
+    Role.BEDSIDE: frozenset({s.Talk, s.Phrase, s.Event, s.Beat, s.Ping}),
+    Role.OBSERVER: frozenset({s.Offer, s.Ping}),
+}
+
+PEERS: dict[Role, frozenset[str]] = {
+    Role.CONSOLE: frozenset({"command", "video"}),
+    Role.BEDSIDE: frozenset(),
+    Role.OBSERVER: frozenset({"video"}),
+}
+"""Peer connections a role may offer."""
+
+EVENTS: dict[Role, frozenset[EventKind]] = {
+    Role.CONSOLE: frozenset({EventKind.STOP, EventKind.ACKNOWLEDGE, EventKind.MARK_ANSWER}),
+    Role.BEDSIDE: frozenset(
+        {
+            EventKind.STOP,
+            EventKind.ESTOP,
+            EventKind.ALLOW_MOTION,
+            EventKind.REVOKE_MOTION,
+            EventKind.LIFT,
+            EventKind.LOCAL_ENTER,
+            EventKind.LOCAL_EXIT,
+            EventKind.DISCOMFORT,
+            EventKind.DECLARE_INSTRUMENT,
+            EventKind.NEEDLE_CLEAR,
+            EventKind.HANDOVER_CONFIRM,
+        }
+    ),
+    Role.OBSERVER: frozenset(),
+}
+
+SOURCES: dict[Role, Source] = {
+    Role.CONSOLE: Source.CONSOLE,
+    Role.BEDSIDE: Source.BEDSIDE_PAGE,
+}
+
+
+def refusal(role: Role, message: s.Signal, *, drives: bool) -> str | None:
+    """Why `role` may not send `message` (key of the text table), None when it may."""
+    kind = type(message)
+    if kind not in MESSAGES[role]:
+        return "role"
+    if role is Role.CONSOLE and kind in DRIVER_ONLY and not drives:
+        return "not_driver"
+    if isinstance(message, s.Offer) and message.peer not in PEERS[role]:
+        return "role"
+    if isinstance(message, s.Event):
+        return _event_refusal(role, message.name)
+    return None
+
+
+def _event_refusal(role: Role, name: str) -> str | None:
+    if name not in EventKind.__members__:
+        return "event_unknown"
+    return None if EventKind[name] in EVENTS[role] else "role"

@@ -1,0 +1,197 @@
+"""Sessions, join codes and the lease: who was let in, with which role, and who drives (pure).
+
+A join code is exchanged once for a token that is bound to the device. Sessions end with the run.
+`snapshot()` holds no secret, only digests; the gateway keeps it on disk so that tokens, spent codes
+and the lease survive a restart of the gateway.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from safety.states import Cause, State
+from transport import identity
+from transport.schema import Role
+
+MAX_SESSIONS = 64
+"""Per run; a run has one bedside, one or two experts and a few observers."""
+
+LEASE_STATES = frozenset({State.INIT, State.IDLE, State.CONNECTED, State.QUALIFIED, State.ARMED})
+"""The lease may move in ARMED or below or in OPERATOR HOLD (DESIGN.md section 7)."""
+
+
+class SessionError(Exception):
+    """Base of what can go wrong with sessions."""
+
+
+class DeniedError(SessionError):
+    """The peer may not come in or do this; `reason` is a key `refused.REASON` of the text table."""
+
+    def __init__(self, reason: str, *, guess: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.guess = guess
+        """A wrong secret was tried; counts against the rate limit."""
+
+
+class StoreError(SessionError):
+    """Our own stored sessions cannot be used."""
+
+
+class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One device that was let in."""
+
+    number: int
+    role: Role
+    device_key: str
+    token_digest: str
+
+
+class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that must survive a restart of the gateway."""
+
+    sessions: tuple[Session, ...] = ()
+    spent: tuple[str, ...] = ()
+    """Digests of exchanged join codes."""
+    next_number: int = 1
+    lease: int = 0
+    lease_changes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A page was let in: its session, and the token it shall use from now on."""
+
+    session: Session
+    token: str
+    ended: int = 0
+    """Session that ended by this (an older bedside), 0 for none."""
+
+
+def lease_may_move(state: State, causes: int) -> bool:
+    """True in ARMED or below, and in a HOLD that only the operator's release caused."""
+    operator = 1 << Cause.OPERATOR_RELEASE
+    return state in LEASE_STATES or (state is State.HOLD and causes == operator)
+
+
+class Registry:
+    """All sessions of one run."""
+
+    def __init__(self, snapshot: Snapshot, new_token: Callable[[], str]) -> None:
+        self._sessions = {s.number: s for s in snapshot.sessions}
+        self._by_token = {s.token_digest: s.number for s in snapshot.sessions}
+        self._spent = list(snapshot.spent)
+        self._next = snapshot.next_number
+        self._new_token = new_token
+        self.lease = snapshot.lease
+        self.lease_changes = snapshot.lease_changes
+        self.wanted_by = 0
+        """Session of a console that asked to drive."""
+
+    def snapshot(self) -> Snapshot:
+        """What the gateway stores after every change."""
+        return Snapshot(
+            tuple(self._sessions.values()),
+            tuple(self._spent),
+            self._next,
+            self.lease,
+            self.lease_changes,
+        )
+
+    def session(self, number: int) -> Session | None:
+        """The session with this number."""
+        return self._sessions.get(number)
+
+    def drives(self, number: int) -> bool:
+        """True when this session holds the lease."""
+        return number != 0 and number == self.lease
+
+    def exchange(self, code: str, device_key: str, codes: Mapping[str, Role]) -> Admitted:
+        """Let a page in by its one-time code; DeniedError when the code is wrong or spent."""
+        code = identity.normal_code(code)
+        if identity.digest(code) in self._spent:
+            raise DeniedError("code_used", guess=True)
+        role = _role_of(code, codes)
+        if role is None:
+            raise DeniedError("code_wrong", guess=True)
+        if len(self._sessions) >= MAX_SESSIONS:
+            raise DeniedError("too_many_sessions")
+        token = self._new_token()
+        session = Session(
+            self._next, role, identity.canonical_key(device_key), identity.digest(token)
+        )
+        ended = self._end_other_bedside() if role is Role.BEDSIDE else 0
+        self._spent.append(identity.digest(code))
+        self._next += 1
+        self._sessions[session.number] = session
+        self._by_token[session.token_digest] = session.number
+        if role is Role.CONSOLE and self.lease == 0:
+            self._give_lease(session.number)
+        return Admitted(session, token, ended)
+
+    def resume(self, token: str, device_key: str) -> Admitted:
+        """Let a page in again; DeniedError: token unknown, or of another device."""
+        number = self._by_token.get(identity.digest(token))
+        if number is None:
+            raise DeniedError("token_unknown", guess=True)
+        session = self._sessions[number]
+        if not hmac.compare_digest(session.device_key, identity.canonical_key(device_key)):
+            raise DeniedError("other_device", guess=True)
+        return Admitted(session, token)
+
+    def want_lease(self, number: int, want: bool) -> None:
+        """A console asks to drive, or no longer does."""
+        if want and not self.drives(number):
+            self.wanted_by = number
+        elif not want and self.wanted_by == number:
+            self.wanted_by = 0
+
+    def confirm_handover(self, state: State | None, causes: int) -> int:
+        """The bedside confirms: move the lease; return its new session. DeniedError: not now."""
+        if self.wanted_by == 0:
+            raise DeniedError("nobody_asked")
+        if state is None or not lease_may_move(state, causes):
+            raise DeniedError("lease_not_now")
+        self._give_lease(self.wanted_by)
+        self.wanted_by = 0
+        return self.lease
+
+    def _give_lease(self, number: int) -> None:
+        self.lease = number
+        self.lease_changes += 1
+
+    def _end_other_bedside(self) -> int:
+        """A new bedside page ends the session of an older one: exactly one is the bedside."""
+        older = next((s for s in self._sessions.values() if s.role is Role.BEDSIDE), None)
+        if older is None:
+            return 0
+        del self._sessions[older.number]
+        del self._by_token[older.token_digest]
+        return older.number
+
+
+def _role_of(code: str, codes: Mapping[str, Role]) -> Role | None:
+    """Look the code up without telling by timing how much of it was right."""
+    found = None
+    for known, role in codes.items():
+        if hmac.compare_digest(identity.normal_code(known).encode(), code.encode()):
+            found = role
+    return found
+
+
+def parse_codes(raw: bytes) -> dict[str, Role]:
+    """Codes of `join.json`: role -> code or list of codes. StoreError: not usable."""
+    try:
+        table = msgspec.json.decode(raw, type=dict[str, str | list[str]])
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"join codes: {error}") from error
+    codes: dict[str, Role] = {}
+    for name, value in table.items():
+        if name not in list(Role):
+            raise StoreError(f"join codes: unknown role {name!r}")
+        codes.update(dict.fromkeys([value] if isinstance(value, str) else value, Role(name)))
+    return codes

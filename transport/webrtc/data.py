@@ -1,0 +1,193 @@
+"""Command and telemetry over their own peer connection (the only aiortc user of the gateway).
+
+Two data channels, unordered, without retransmits. The page offers; `DataServer` answers. Nothing
+is queued: a message that cannot leave at once is dropped, because the next one is newer.
+`DataClient` is the same from the other side, for native consoles and tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+
+from transport.schema import CHANNEL_COMMAND, CHANNEL_TELEMETRY
+from transport.webrtc.ice import without_names
+
+LABELS = frozenset({CHANNEL_COMMAND, CHANNEL_TELEMETRY})
+
+
+class DataError(Exception):
+    """Base of what can go wrong with a data connection."""
+
+
+class OfferError(DataError):
+    """The peer's session description cannot be used."""
+
+
+class ChannelError(DataError):
+    """The peer opened a channel that we do not serve."""
+
+
+def _connection() -> RTCPeerConnection:
+    return RTCPeerConnection(RTCConfiguration(iceServers=[]))  # host candidates only
+
+
+def _check_offer(sdp: str) -> None:
+    media = [line for line in sdp.splitlines() if line.startswith("m=")]
+    if len(media) != 1 or not media[0].startswith("m=application "):
+        raise OfferError("a command offer has exactly one section: application")
+
+
+def _is_unreliable(channel: RTCDataChannel) -> bool:
+    return not channel.ordered and channel.maxRetransmits == 0
+
+
+class _Channels:
+    """Open channels of one connection; sending the newest or nothing."""
+
+    def __init__(self) -> None:
+        self._by_label: dict[str, RTCDataChannel] = {}
+        self.skipped = 0
+        """Messages not sent because an older one had not left yet."""
+
+    def put(self, channel: RTCDataChannel) -> None:
+        self._by_label[channel.label] = channel
+
+    def is_open(self, label: str) -> bool:
+        channel = self._by_label.get(label)
+        return channel is not None and channel.readyState == "open"
+
+    def send(self, label: str, data: bytes) -> bool:
+        channel = self._by_label.get(label)
+        if channel is None or channel.readyState != "open":
+            return False
+        if channel.bufferedAmount > 0:
+            self.skipped += 1
+            return False
+        channel.send(data)
+        return True
+
+
+class DataServer:
+    """Answers one offer. `on_command` gets every message of the command channel, unchecked."""
+
+    def __init__(
+        self,
+        on_command: Callable[[bytes | str], None],
+        on_closed: Callable[[str], None],
+    ) -> None:
+        self._on_command = on_command
+        self._on_closed = on_closed
+        self._channels = _Channels()
+        self._connection = _connection()
+        self._closed = False
+        self._connection.on("datachannel", self._take)
+        self._connection.on("connectionstatechange", self._state_changed)
+
+    async def answer(self, sdp: str) -> str:
+        """The answer to an offer, complete with candidates. OfferError: the offer is unusable."""
+        _check_offer(sdp)
+        try:
+            offer = RTCSessionDescription(sdp=without_names(sdp), type="offer")
+            await self._connection.setRemoteDescription(offer)
+            await self._connection.setLocalDescription(await self._connection.createAnswer())
+        except Exception as error:  # aiortc raises many kinds on a malformed description
+            raise OfferError(f"{type(error).__name__}: {error}") from error
+        return str(self._connection.localDescription.sdp)
+
+    def is_open(self, label: str) -> bool:
+        """True while the channel can carry messages."""
+        return not self._closed and self._channels.is_open(label)
+
+    def send(self, label: str, data: bytes) -> bool:
+        """Send now or not at all; True when it was handed over."""
+        return not self._closed and self._channels.send(label, data)
+
+    @property
+    def skipped(self) -> int:
+        """Messages not sent because an older one had not left yet."""
+        return self._channels.skipped
+
+    async def close(self) -> None:
+        """Close without telling `on_closed`."""
+        self._closed = True
+        await self._connection.close()
+
+    def _take(self, channel: RTCDataChannel) -> None:
+        if channel.label not in LABELS or not _is_unreliable(channel):
+            channel.close()
+            self._gone("channel_refused")
+            return
+        self._channels.put(channel)
+        channel.on("close", lambda: self._gone("channel_closed"))
+        if channel.label == CHANNEL_COMMAND:
+            channel.on("message", self._on_command)
+
+    def _state_changed(self) -> None:
+        if self._connection.connectionState in ("failed", "closed"):
+            self._gone(f"connection_{self._connection.connectionState}")
+
+    def _gone(self, reason: str) -> None:
+        if not self._closed:
+            self._closed = True
+            self._on_closed(reason)
+
+
+class DataClient:
+    """The console's side for native programs: offers both channels, sends frames."""
+
+    def __init__(
+        self,
+        on_heartbeat: Callable[[bytes], None],
+        on_telemetry: Callable[[bytes], None],
+    ) -> None:
+        self._connection = _connection()
+        self._channels = _Channels()
+        self._opened: asyncio.Event = asyncio.Event()
+        self.closed = False
+        self._connection.on("connectionstatechange", self._state_changed)
+        self._add(CHANNEL_COMMAND, on_heartbeat)
+        self._add(CHANNEL_TELEMETRY, on_telemetry)
+
+    def _add(self, label: str, on_message: Callable[[bytes], None]) -> None:
+        channel = self._connection.createDataChannel(label, ordered=False, maxRetransmits=0)
+        self._channels.put(channel)
+        channel.on("message", on_message)
+        channel.on("open", self._check_open)
+        channel.on("close", self._mark_closed)
+
+    def _check_open(self) -> None:
+        if all(self._channels.is_open(label) for label in LABELS):
+            self._opened.set()
+
+    def _mark_closed(self) -> None:
+        self.closed = True
+
+    def _state_changed(self) -> None:
+        if self._connection.connectionState in ("failed", "closed"):
+            self.closed = True
+
+    async def offer(self) -> str:
+        """The offer to send as `Offer{peer: command}`."""
+        await self._connection.setLocalDescription(await self._connection.createOffer())
+        return str(self._connection.localDescription.sdp)
+
+    async def accept(self, sdp: str) -> None:
+        """Take the server's answer."""
+        answer = RTCSessionDescription(sdp=sdp, type="answer")
+        await self._connection.setRemoteDescription(answer)
+
+    async def opened(self) -> None:
+        """Wait until both channels are open."""
+        await self._opened.wait()
+
+    def send_command(self, frame: bytes) -> bool:
+        """Send a safety frame now or not at all."""
+        return not self.closed and self._channels.send(CHANNEL_COMMAND, frame)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        self.closed = True
+        await self._connection.close()
