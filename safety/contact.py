@@ -1,0 +1,78 @@
+"""What safety knows about contact and instrument; what it does not know counts as a needle."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from safety.layout import Vec3
+from safety.limits import Limits
+from safety.messages import ArmState
+from safety.states import Contact, Instrument
+
+MS = 1_000_000
+NEEDLE_HOME_M = 0.0005
+"""The axis measures home below this insertion (resolution of a guide's encoder)."""
+
+
+@dataclass(slots=True)
+class ContactWatch:
+    """Force sensor validity, touch with hysteresis, declared instrument."""
+
+    valid_since_ns: int = 0
+    """0: not valid."""
+    force_n: Vec3 = (0.0, 0.0, 0.0)
+    changed_ns: int = 0
+    """When the reading last changed: a sensor with identical samples is stuck."""
+    touching: bool = False
+    instrument: Instrument = Instrument.UNKNOWN
+    needle_clear: bool = False
+
+    def update(self, arm: ArmState, fresh: bool, now_ns: int, limits: Limits) -> None:
+        """Take the newest arm state; `fresh` false: the arm is silent."""
+        force = arm.force_n
+        if force != self.force_n:
+            self.force_n = force
+            self.changed_ns = now_ns
+        good = (
+            fresh
+            and arm.force_valid
+            and all(map(math.isfinite, force))
+            and now_ns - arm.force_stamp_ns <= limits.force_sample_ms * MS
+            and now_ns - self.changed_ns <= limits.force_stuck_ms * MS
+        )
+        if not good:
+            self.valid_since_ns = 0
+        elif self.valid_since_ns == 0:
+            self.valid_since_ns = now_ns
+        if good:
+            level = math.hypot(*force)
+            self.touching = level > (limits.contact_off_n if self.touching else limits.contact_on_n)
+        if not abs(arm.needle_depth_m) <= NEEDLE_HOME_M:
+            self.needle_clear = False
+
+    def sensor_ok(self) -> bool:
+        """The reading can be used in this step."""
+        return self.valid_since_ns > 0
+
+    def force_level_n(self) -> float:
+        """Magnitude of a usable reading, else 0 (the sensor's own cause covers that)."""
+        return math.hypot(*self.force_n) if self.sensor_ok() else 0.0
+
+    def contact(self, now_ns: int, limits: Limits) -> Contact:
+        """What is known right now."""
+        settled = now_ns - self.valid_since_ns >= limits.force_valid_ms * MS
+        if self.instrument == Instrument.UNKNOWN or not self.sensor_ok() or not settled:
+            return Contact.UNKNOWN
+        if self.instrument == Instrument.PROBE_NEEDLE and not self.needle_clear:
+            return Contact.NEEDLE_IN_TISSUE
+        return Contact.SKIN if self.touching else Contact.NONE
+
+    def declare(self, instrument: Instrument) -> None:
+        """The bedside says what is mounted."""
+        self.instrument = instrument
+        self.needle_clear = False
+
+    def power_cycled(self) -> None:
+        """A declaration is good for one power-on."""
+        self.declare(Instrument.UNKNOWN)
