@@ -25,7 +25,6 @@ from safety.states import (
     Cause,
     Clamp,
     Contact,
-    ContactState,
     Instrument,
     PermitKind,
     State,
