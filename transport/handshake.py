@@ -18,6 +18,7 @@ import msgspec
 from transport import identity, roles
 from transport import schema as s
 from transport.rates import TokenBucket
+from transport.refusals import Reason
 from transport.sessions import Admitted, DeniedError, Registry, Session
 
 HELLO_TIMEOUT_NS = 10_000_000_000
@@ -123,7 +124,7 @@ class Handshake:
     def timed_out(self, now_ns: int) -> list[Action]:
         """Close a socket that has not been let in for too long."""
         if self.phase is Phase.HELLO and now_ns >= self._deadline_ns:
-            return self._refuse("hello_timeout", close=True)
+            return self._refuse(Reason.HELLO_TIMEOUT, close=True)
         return []
 
     def receive(self, data: str | bytes, codes: dict[str, s.Role], now_ns: int) -> list[Action]:
@@ -131,17 +132,17 @@ class Handshake:
         if self.phase is Phase.CLOSED:
             return []
         if len(data) > s.MAX_SIGNAL_BYTES:
-            return self._refuse("too_large", close=True)
+            return self._refuse(Reason.TOO_LARGE, close=True)
         if not self._bucket(data).take(now_ns):
-            return self._bad_message("too_fast")
+            return self._bad_message(Reason.TOO_FAST)
         try:
             message = _decoder.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._bad_message("message_invalid")
+            return self._bad_message(Reason.MESSAGE_INVALID)
         if isinstance(message, s.Hello):
             return self._hello(message, codes, now_ns)
         if self.session is None:
-            return self._refuse("hello_first", close=True)
+            return self._refuse(Reason.HELLO_FIRST, close=True)
         return self._message(self.session, message)
 
     def _bucket(self, data: str | bytes) -> TokenBucket:
@@ -160,11 +161,11 @@ class Handshake:
     def _hello(self, hello: s.Hello, codes: dict[str, s.Role], now_ns: int) -> list[Action]:
         self._hellos += 1
         if self.session is not None or self._hellos > MAX_HELLOS:
-            return self._refuse("hello_again", close=True)
+            return self._refuse(Reason.HELLO_AGAIN, close=True)
         if hello.version != s.PROTOCOL_VERSION:
-            return self._refuse("version", close=True)
+            return self._refuse(Reason.VERSION, close=True)
         if hello.code and self._guesses.blocked(self._address, now_ns):
-            return self._refuse("too_many_tries", close=True)
+            return self._refuse(Reason.TOO_MANY_TRIES, close=True)
         try:
             admitted = self._admit(hello, codes)
         except DeniedError as denied:
@@ -177,21 +178,21 @@ class Handshake:
 
     def _admit(self, hello: s.Hello, codes: dict[str, s.Role]) -> Admitted:
         if bool(hello.code) == bool(hello.token):
-            raise DeniedError("code_or_token")
+            raise DeniedError(Reason.CODE_OR_TOKEN)
         secret = hello.code or hello.token
         if not identity.verify(hello.device_key, hello.signature, self._nonce, secret):
-            raise DeniedError("signature", guess=True)
+            raise DeniedError(Reason.SIGNATURE)
         if hello.code:
             return self._registry.exchange(hello.code, hello.device_key, codes)
         return self._registry.resume(hello.token, hello.device_key)
 
-    def _bad_message(self, reason: str) -> list[Action]:
+    def _bad_message(self, reason: Reason) -> list[Action]:
         self._bad += 1
         if self._bad > MAX_BAD_MESSAGES:
-            return self._refuse("too_many_errors", close=True)
+            return self._refuse(Reason.TOO_MANY_ERRORS, close=True)
         return self._refuse(reason)
 
-    def _refuse(self, reason: str, *, close: bool = False) -> list[Action]:
+    def _refuse(self, reason: Reason, *, close: bool = False) -> list[Action]:
         self.rejected += 1
         refused: list[Action] = [Send(s.Refused(reason=reason, close=close))]
         if close:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from safety.states import EventKind, Source
 from transport import schema as s
+from transport.refusals import Reason
 from transport.schema import Role
 
 DRIVER_ONLY: frozenset[type[s.Signal]] = frozenset({s.Talk, s.Phrase, s.Event, s.ImageSettings})
@@ -54,21 +55,21 @@ SOURCES: dict[Role, Source] = {
 }
 
 
-def refusal(role: Role, message: s.Signal, *, drives: bool) -> str | None:
-    """Why `role` may not send `message` (key of the text table), None when it may."""
+def refusal(role: Role, message: s.Signal, *, drives: bool) -> Reason | None:
+    """Why `role` may not send `message`, None when it may."""
     kind = type(message)
     if kind not in MESSAGES[role]:
-        return "role"
+        return Reason.ROLE
     if role is Role.CONSOLE and kind in DRIVER_ONLY and not drives:
-        return "not_driver"
+        return Reason.NOT_DRIVER
     if isinstance(message, s.Offer) and message.peer not in PEERS[role]:
-        return "role"
+        return Reason.ROLE
     if isinstance(message, s.Event):
         return _event_refusal(role, message.name)
     return None
 
 
-def _event_refusal(role: Role, name: str) -> str | None:
+def _event_refusal(role: Role, name: str) -> Reason | None:
     if name not in EventKind.__members__:
-        return "event_unknown"
-    return None if EventKind[name] in EVENTS[role] else "role"
+        return Reason.EVENT_UNKNOWN
+    return None if EventKind[name] in EVENTS[role] else Reason.ROLE

@@ -15,6 +15,7 @@ import msgspec
 
 from safety.states import Cause, State
 from transport import identity
+from transport.refusals import Reason
 from transport.schema import Role
 
 MAX_SESSIONS = 64
@@ -29,13 +30,13 @@ class SessionError(Exception):
 
 
 class DeniedError(SessionError):
-    """The peer may not come in or do this; `reason` is a key `refused.REASON` of the text table."""
+    """The peer may not come in or do this."""
 
-    def __init__(self, reason: str, *, guess: bool = False) -> None:
+    def __init__(self, reason: Reason, *, guess: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.guess = guess
-        """A wrong secret was tried; counts against the rate limit."""
+        """A wrong code was tried: counts against the rate limit (tokens are too long to guess)."""
 
 
 class StoreError(SessionError):
@@ -114,12 +115,12 @@ class Registry:
         """Let a page in by its one-time code; DeniedError when the code is wrong or spent."""
         code = identity.normal_code(code)
         if identity.digest(code) in self._spent:
-            raise DeniedError("code_used", guess=True)
+            raise DeniedError(Reason.CODE_USED)
         role = _role_of(code, codes)
         if role is None:
-            raise DeniedError("code_wrong", guess=True)
+            raise DeniedError(Reason.CODE_WRONG, guess=True)
         if len(self._sessions) >= MAX_SESSIONS:
-            raise DeniedError("too_many_sessions")
+            raise DeniedError(Reason.TOO_MANY_SESSIONS)
         token = self._new_token()
         session = Session(
             self._next, role, identity.canonical_key(device_key), identity.digest(token)
@@ -137,10 +138,10 @@ class Registry:
         """Let a page in again; DeniedError: token unknown, or of another device."""
         number = self._by_token.get(identity.digest(token))
         if number is None:
-            raise DeniedError("token_unknown", guess=True)
+            raise DeniedError(Reason.TOKEN_UNKNOWN)
         session = self._sessions[number]
         if not hmac.compare_digest(session.device_key, identity.canonical_key(device_key)):
-            raise DeniedError("other_device", guess=True)
+            raise DeniedError(Reason.OTHER_DEVICE)
         return Admitted(session, token)
 
     def want_lease(self, number: int, want: bool) -> None:
@@ -153,9 +154,9 @@ class Registry:
     def confirm_handover(self, state: State | None, causes: int) -> int:
         """The bedside confirms: move the lease; return its new session. DeniedError: not now."""
         if self.wanted_by == 0:
-            raise DeniedError("nobody_asked")
+            raise DeniedError(Reason.NOBODY_ASKED)
         if state is None or not lease_may_move(state, causes):
-            raise DeniedError("lease_not_now")
+            raise DeniedError(Reason.LEASE_NOT_NOW)
         self._give_lease(self.wanted_by)
         self.wanted_by = 0
         return self.lease

@@ -20,6 +20,7 @@ from teleop.gateway.video import VideoPeers
 from transport import roles
 from transport import schema as s
 from transport.local.clock import now_ns
+from transport.refusals import Reason
 from transport.schema import Role
 from transport.sessions import DeniedError, Session, StoreError
 from transport.webrtc.data import DataError
@@ -94,7 +95,7 @@ class Actions:
 
     def _offer(self, page: Page, session: Session, offer: s.Offer) -> None:
         if not page.offers.take(now_ns()):
-            page.refuse("too_fast")
+            page.refuse(Reason.TOO_FAST)
         elif offer.peer == "video":
             self._video.offer(page, offer.sdp)
         else:
@@ -107,7 +108,7 @@ class Actions:
             answer = await self._command.answer(session.number, sdp)
         except DataError as error:
             self._notes.write("offer_refused", session=session.number, detail=str(error))
-            page.refuse("offer_invalid", str(error))
+            page.refuse(Reason.OFFER_INVALID, str(error))
             return
         if self._hub.page(session.number) is page:
             page.send(s.Answer(peer="command", sdp=answer))
@@ -117,7 +118,7 @@ class Actions:
     def _talk(self, page: Page, session: Session, talk: s.Talk) -> None:
         other = self._other(session)
         if other is None:
-            page.refuse("nobody_there")
+            page.refuse(Reason.NOBODY_THERE)
             return
         if talk.kind == "answer":
             self._hub.talking = True
@@ -127,11 +128,11 @@ class Actions:
 
     def _phrase(self, page: Page, session: Session, phrase: s.Phrase) -> None:
         if phrase.id not in self._phrases:
-            page.refuse("phrase_unknown")
+            page.refuse(Reason.PHRASE_UNKNOWN)
             return
         other = self._other(session)
         if other is None:
-            page.refuse("nobody_there")
+            page.refuse(Reason.NOBODY_THERE)
             return
         other.send(phrase)
         self._notes.write("phrase", id=phrase.id, session=session.number)
@@ -150,7 +151,7 @@ class Actions:
                 page.refuse(denied.reason)
                 return
             except StoreError as error:
-                page.refuse("store_failed", str(error))
+                page.refuse(Reason.STORE_FAILED, str(error))
                 return
             self._hub.tell_peers()
         self._notes.write("event", kind=kind.name, arg=arg, session=session.number)
@@ -163,11 +164,11 @@ class Actions:
 
     def _lost(self, page: Page, kind: EventKind) -> None:
         self._notes.write("event_lost", kind=kind.name)
-        page.refuse("guard_unreachable", kind.name)
+        page.refuse(Reason.GUARD_UNREACHABLE, kind.name)
 
     def _image(self, page: Page, session: Session, settings: s.ImageSettings) -> None:
         if not self._video.link.image(settings):
-            page.refuse("media_unavailable")
+            page.refuse(Reason.MEDIA_UNAVAILABLE)
 
     def _lease(self, page: Page, session: Session, request: s.LeaseRequest) -> None:
         self._hub.registry.want_lease(session.number, request.want)

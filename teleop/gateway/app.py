@@ -28,6 +28,7 @@ from teleop.gateway.store import SessionStore, write_private
 from teleop.gateway.video import VideoPeers
 from teleop.gateway.welcome import Greeter, read_site
 from transport.local.clock import now_ns
+from transport.refusals import Reason
 from transport.sessions import Registry
 from transport.webrtc.ice import bind_addresses, use_addresses
 
@@ -60,12 +61,12 @@ class Gateway:
         )  # fmt: skip
         self._sources = sources
 
-    def _command_gone(self, session: int, reason: str) -> None:
+    def _command_gone(self, session: int, detail: str) -> None:
         """Tell the page that its command connection is to be made anew."""
-        self._notes.write("command_gone", session=session, reason=reason)
+        self._notes.write("command_gone", session=session, detail=detail)
         page = self._hub.page(session)
         if page is not None:
-            page.refuse(reason)
+            page.refuse(Reason.REBUILD, detail)
 
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[guard_door], client_max_size=4096)
@@ -127,9 +128,21 @@ class Gateway:
         self._notes.write("listening", host=self._listener.host, port=self._listener.port)
 
 
+class _Where(msgspec.Struct):
+    port: int = 0
+
+
+def _earlier_port(run_dir: Path) -> int:
+    """Port of an earlier life in this run, so that open pages find the gateway again; 0: none."""
+    try:
+        return msgspec.json.decode((run_dir / GATEWAY_FILE).read_bytes(), type=_Where).port
+    except (OSError, msgspec.MsgspecError):
+        return 0
+
+
 async def serve(run_dir: Path, config: Config, life_fd: int | None) -> None:
     """Run the gateway of one run folder. StartError, ConfigError, StoreError: with the fix."""
-    listener = open_listener(config.network)
+    listener = open_listener(config.network, _earlier_port(run_dir))
     with contextlib.closing(listener.socket):
         use_addresses(bind_addresses(config.network.bind))
         gateway = Gateway(run_dir, config, listener)

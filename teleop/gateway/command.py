@@ -75,12 +75,12 @@ class CommandPeer:
         return self.server.is_open(CHANNEL_COMMAND)
 
     def must_close(self, at_ns: int) -> str | None:
-        """Why this connection is to be given up now: it never opened, or went silent."""
+        """Why this connection is to be given up now: it went silent, or never opened."""
         if self._outage.is_outage(at_ns):
-            return "command_rebuild"
+            return "silent"
         self._was_open = self._was_open or self.is_open
         if not self._was_open and at_ns - self._started_ns > CONNECT_TIMEOUT_NS:
-            return "command_failed"
+            return "never opened"
         return None
 
 
@@ -158,7 +158,7 @@ class CommandPeers:
     def _closed(self, peer: CommandPeer, reason: str) -> None:
         if self._peers.get(peer.session) is peer:
             self._forget(peer)
-            self._on_gone(peer.session, "command_closed")
+            self._on_gone(peer.session, reason)
 
     def _forget(self, peer: CommandPeer) -> None:
         if self._peers.get(peer.session) is peer:

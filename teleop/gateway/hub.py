@@ -10,6 +10,7 @@ from teleop.gateway.notes import Notes
 from teleop.gateway.page import Page
 from teleop.gateway.store import SessionStore
 from transport import schema as s
+from transport.refusals import Reason
 from transport.schema import Role
 from transport.sessions import Admitted, DeniedError, Registry
 
@@ -22,8 +23,6 @@ class Hub:
         self._store = store
         self._notes = notes
         self._pages: dict[int, Page] = {}
-        self._known = frozenset(session.number for session in registry.snapshot().sessions)
-        """Sessions of an earlier life of the gateway that have not come back yet."""
         self.talking = False
 
     def page(self, session: int) -> Page | None:
@@ -44,20 +43,14 @@ class Hub:
         """The bedside page, when it is connected."""
         return next(iter(self.with_role(Role.BEDSIDE)), None)
 
-    def join(self, page: Page, admitted: Admitted) -> bool:
-        """Register a page; True when it returns from an earlier life of the gateway.
-
-        StoreError: the session could not be stored, so the page must not be let in.
-        """
+    def join(self, page: Page, admitted: Admitted) -> None:
+        """Register a page. StoreError: not stored, so the page must not be let in."""
         number = admitted.session.number
         self.save()
-        self._replace(admitted.ended, "replaced_by_other")
-        self._replace(number, "replaced")
+        self._replace(admitted.ended, Reason.REPLACED_BY_OTHER)
+        self._replace(number, Reason.REPLACED)
         self._pages[number] = page
         self._notes.write("joined", session=number, role=str(admitted.session.role))
-        returning = number in self._known
-        self._known -= {number}
-        return returning
 
     def leave(self, page: Page) -> bool:
         """A page's socket ended; True when it was its session's current one."""
@@ -94,7 +87,7 @@ class Hub:
         DeniedError: nobody asked, somebody else did meanwhile, or the arm is not at rest.
         """
         if wanted not in (0, self.registry.wanted_by):
-            raise DeniedError("nobody_asked")
+            raise DeniedError(Reason.NOBODY_ASKED)
         state: State | None = report.state if report else None
         session = self.registry.confirm_handover(state, report.causes if report else 0)
         self.save()
@@ -105,7 +98,7 @@ class Hub:
         """Store sessions and lease. StoreError: not stored."""
         self._store.save(self.registry.snapshot())
 
-    def _replace(self, number: int, reason: str) -> None:
+    def _replace(self, number: int, reason: Reason) -> None:
         older = self._pages.pop(number, None)
         if older is not None:
             older.refuse(reason, close=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from teleop.config import Network
 from teleop.gateway.errors import StartError
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 BACKLOG = 64
 
 
@@ -30,7 +32,7 @@ class Listener:
         return "https" if self.tls else "http"
 
 
-def _address(bind: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def _address(bind: str) -> Address:
     try:
         return ipaddress.ip_address("127.0.0.1" if bind == "localhost" else bind)
     except ValueError:
@@ -54,8 +56,11 @@ def _tls(network: Network) -> ssl.SSLContext | None:
     return context
 
 
-def open_listener(network: Network) -> Listener:
-    """Bind as configured. StartError: not allowed or not possible, with the fix."""
+def open_listener(network: Network, earlier_port: int = 0) -> Listener:
+    """Bind as configured; where any port will do, to the earlier one when it is still free.
+
+    StartError: not allowed or not possible, with the fix.
+    """
     address = _address(network.bind)
     tls = _tls(network)
     if not address.is_loopback and tls is None and not network.insecure_lan:
@@ -63,19 +68,25 @@ def open_listener(network: Network) -> Listener:
             f"network.bind = {network.bind!r} is reachable from other machines and has no TLS; set"
             " network.certificate and network.private_key, or accept the risk with --insecure-lan"
         )
+    if network.port == 0 and earlier_port:
+        with contextlib.suppress(StartError):
+            return _bind(address, earlier_port, tls)
+    return _bind(address, network.port, tls)
+
+
+def _bind(address: Address, port: int, tls: ssl.SSLContext | None) -> Listener:
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setblocking(False)
     try:
-        listener.bind((str(address), network.port))
+        listener.bind((str(address), port))
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise StartError(_why_not(error, str(address), network.port)) from error
-    port = int(listener.getsockname()[1])
+        raise StartError(_why_not(error, str(address), port)) from error
     host = "127.0.0.1" if address.is_unspecified and address.version == 4 else str(address)
-    return Listener(listener, host, port, tls)
+    return Listener(listener, host, int(listener.getsockname()[1]), tls)
 
 
 def _why_not(error: OSError, address: str, port: int) -> str:

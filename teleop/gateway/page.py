@@ -11,6 +11,7 @@ from aiohttp import web
 from transport import schema as s
 from transport.handshake import Handshake
 from transport.rates import TokenBucket
+from transport.refusals import Reason
 from transport.sessions import Session
 
 MAX_WAITING = 256
@@ -53,7 +54,7 @@ class Page:
             self._closing = True
         self._wake.set()
 
-    def refuse(self, reason: str, detail: str = "", *, close: bool = False) -> None:
+    def refuse(self, reason: Reason, detail: str = "", *, close: bool = False) -> None:
         """Say no, with a key of the text table."""
         self.send(s.Refused(reason=reason, detail=detail[:256], close=close))
         if close:

@@ -22,6 +22,7 @@ from teleop.gateway.welcome import Greeter
 from transport import handshake as h
 from transport import schema as s
 from transport.local.clock import now_ns
+from transport.refusals import Reason
 from transport.schema import Role
 from transport.sessions import Admitted, StoreError
 
@@ -127,17 +128,14 @@ class Signalling:
 
     def _join(self, page: Page, admitted: Admitted) -> None:
         try:
-            returning = self._hub.join(page, admitted)
+            self._hub.join(page, admitted)
         except StoreError as error:
             self._notes.write("store_failed", detail=str(error))
-            page.refuse("store_failed", close=True)
+            page.refuse(Reason.STORE_FAILED, close=True)
             return
         page.send(self._greeter.welcome(admitted, self._hub.registry.lease, self._sources.report))
         if admitted.session.role is not Role.BEDSIDE and self._greeter.image is not None:
             page.send(self._greeter.image)
-        if returning and admitted.session.role is not Role.BEDSIDE:
-            # Media may still serve a connection that this life of the gateway knows nothing of.
-            page.refuse("media_restarted")
         page.send_status(self._newest_status())
         self._hub.tell_peers()
 

@@ -17,6 +17,7 @@ from teleop.gateway.notes import Notes
 from teleop.gateway.page import Page
 from teleop.gateway.welcome import Greeter
 from transport import schema as s
+from transport.refusals import Reason
 from transport.schema import Role
 
 VIEWERS = (Role.CONSOLE, Role.OBSERVER)
@@ -50,7 +51,7 @@ class VideoPeers:
             answer = await self.link.offer(peer, sdp)
         except MediaError as error:
             self._notes.write("video_refused", session=session, detail=str(error))
-            page.refuse("media_unavailable", str(error))
+            page.refuse(Reason.MEDIA_UNAVAILABLE, str(error))
             return
         if self._hub.page(session) is not page:
             self.link.close_peer(peer)
@@ -74,7 +75,7 @@ class VideoPeers:
         self._peers.clear()
         self._notes.write("media_connected", again=again)
         for page in self._hub.with_role(*VIEWERS):
-            page.refuse("media_restarted")
+            page.refuse(Reason.MEDIA_RESTARTED)
 
     def _error(self, detail: str) -> None:
         self._notes.write("media_error", detail=detail)
