@@ -22,6 +22,7 @@ POSTURE_RATE_1_S = 0.5
 LIMIT_ZONE_RAD = 0.10
 """Distance to a joint limit at which its speed begins to fall to zero."""
 _FLOOR = 1e-9
+ZERO_RATES: Vec = (0.0,) * 7
 
 
 @dataclass(frozen=True, slots=True)

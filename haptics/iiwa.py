@@ -46,7 +46,7 @@ IIWA = Chain(
         _joint((0.0, 0.081, 0.0), (-_HALF_PI, _PI, 0.0), _LAST),
     ),
     flange_p_tool_m=FLANGE_P_PROBE_M,
-    flange_R_tool=rpy(*FLANGE_RPY_PROBE),
+    flange_rot_tool=rpy(*FLANGE_RPY_PROBE),
     rest_rad=START_RAD,
 )
 """Chain from the arm base to the probe face."""

@@ -18,7 +18,7 @@ class Joint:
     """A revolute joint: fixed transform from the parent link, then a turn about z."""
 
     parent_p_joint_m: Vec
-    parent_R_joint: Mat
+    parent_rot_joint: Mat
     lower_rad: float
     upper_rad: float
     speed_max_rad_s: float
@@ -31,7 +31,7 @@ class Chain:
     name: str
     joints: tuple[Joint, ...]
     flange_p_tool_m: Vec
-    flange_R_tool: Mat
+    flange_rot_tool: Mat
     rest_rad: Vec
 
     def __post_init__(self) -> None:
@@ -50,7 +50,7 @@ class Pose:
     """Where the tool is, and how it moves with each joint."""
 
     base_p_tool_m: Vec
-    base_R_tool: Mat
+    base_rot_tool: Mat
     columns: tuple[Vec, ...]
     """One column (vx, vy, vz, wx, wy, wz) of the geometric Jacobian per joint, base frame."""
 
@@ -84,11 +84,11 @@ def solve(chain: Chain, q_rad: Vec) -> Pose:
     axes: list[tuple[Vec, Vec]] = []
     for joint, angle in zip(chain.joints, q_rad, strict=True):
         p = add(p, apply(r, joint.parent_p_joint_m))
-        r = _turn_z(multiply(r, joint.parent_R_joint), angle)
+        r = _turn_z(multiply(r, joint.parent_rot_joint), angle)
         axes.append((p, (r[0][2], r[1][2], r[2][2])))
     tool_p = add(p, apply(r, chain.flange_p_tool_m))
     columns = tuple(cross(z, sub(tool_p, origin)) + z for origin, z in axes)
-    return Pose(tool_p, multiply(r, chain.flange_R_tool), columns)
+    return Pose(tool_p, multiply(r, chain.flange_rot_tool), columns)
 
 
 def twist(pose: Pose, qd_rad_s: Vec) -> tuple[Vec, Vec]:

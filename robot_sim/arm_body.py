@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pybullet
 import pybullet_data
-from pybullet_utils import bullet_client
 
 from haptics.iiwa import FLANGE_P_PROBE_M, FLANGE_RPY_PROBE, START_RAD
 from haptics.vec import Vec, add, apply, cross, from_quat, scale
@@ -63,62 +62,77 @@ class ArmBody:
     """One arm in its own physics world."""
 
     def __init__(self, physics_hz: int, start_rad: Vec = START_RAD) -> None:
-        self._client = bullet_client.BulletClient(pybullet.DIRECT)
+        self._world = pybullet.connect(pybullet.DIRECT)
         with tempfile.NamedTemporaryFile("w", suffix=".urdf") as file:
             file.write(urdf_text())
             file.flush()
             flags = pybullet.URDF_USE_INERTIA_FROM_FILE
-            self.id = self._client.loadURDF(file.name, useFixedBase=True, flags=flags)
-        self._client.setGravity(0, 0, -9.81)
-        self._client.setPhysicsEngineParameter(
-            fixedTimeStep=1.0 / physics_hz, numSolverIterations=SOLVER_ITERATIONS
+            self.id: int = pybullet.loadURDF(
+                file.name, useFixedBase=True, flags=flags, physicsClientId=self._world
+            )
+        pybullet.setGravity(0, 0, -9.81, physicsClientId=self._world)
+        pybullet.setPhysicsEngineParameter(
+            fixedTimeStep=1.0 / physics_hz,
+            numSolverIterations=SOLVER_ITERATIONS,
+            physicsClientId=self._world,
         )
         for joint, angle in zip(JOINTS, start_rad, strict=True):
-            self._client.resetJointState(self.id, joint, angle)
+            pybullet.resetJointState(self.id, joint, angle, physicsClientId=self._world)
 
     def joints(self) -> tuple[Vec, Vec]:
         """Measured angles (rad) and rates (rad/s)."""
-        states = self._client.getJointStates(self.id, JOINTS)
+        states = pybullet.getJointStates(self.id, JOINTS, physicsClientId=self._world)
         return tuple(s[0] for s in states), tuple(s[1] for s in states)
 
     def probe(self) -> tuple[ProbeMotion, Vec]:
         """Motion of the probe face, and its orientation as a quaternion."""
-        s = self._client.getLinkState(self.id, PROBE_LINK, 1, 1)
+        s = pybullet.getLinkState(self.id, PROBE_LINK, 1, 1, physicsClientId=self._world)
         rotation = from_quat(s[5])
         lever = scale(apply(rotation, PROBE_COM_M), -1.0)
         return ProbeMotion(s[4], rotation, add(s[6], cross(s[7], lever)), s[7]), s[5]
 
     def push(self, force_n: Vec, base_p_m: Vec) -> None:
         """Apply a force (base frame) to the probe at a point (base frame) for the next step."""
-        self._client.applyExternalForce(
-            self.id, PROBE_LINK, force_n, base_p_m, pybullet.WORLD_FRAME
+        pybullet.applyExternalForce(
+            self.id,
+            PROBE_LINK,
+            force_n,
+            base_p_m,
+            pybullet.WORLD_FRAME,
+            physicsClientId=self._world,
         )
 
     def drive(self, qd_rad_s: Vec) -> None:
         """Run the joint motors at these velocities from the next step on."""
-        self._client.setJointMotorControlArray(
+        pybullet.setJointMotorControlArray(
             self.id,
             JOINTS,
             pybullet.VELOCITY_CONTROL,
             targetVelocities=qd_rad_s,
             forces=TORQUE_MAX_NM,
+            physicsClientId=self._world,
         )
 
     def lock(self, q_rad: Vec) -> None:
         """Close the brakes at these angles."""
-        self._client.setJointMotorControlArray(
-            self.id, JOINTS, pybullet.POSITION_CONTROL, targetPositions=q_rad, forces=TORQUE_MAX_NM
+        pybullet.setJointMotorControlArray(
+            self.id,
+            JOINTS,
+            pybullet.POSITION_CONTROL,
+            targetPositions=q_rad,
+            forces=TORQUE_MAX_NM,
+            physicsClientId=self._world,
         )
 
     def step(self) -> None:
         """Advance physics by one period."""
-        self._client.stepSimulation()
+        pybullet.stepSimulation(self._world)
 
     def place(self, q_rad: Vec) -> None:
         """Put the arm at these angles, at rest (tests only: no physics happens)."""
         for joint, angle in zip(JOINTS, q_rad, strict=True):
-            self._client.resetJointState(self.id, joint, angle)
+            pybullet.resetJointState(self.id, joint, angle, physicsClientId=self._world)
 
     def close(self) -> None:
         """Leave the physics world."""
-        self._client.disconnect()
+        pybullet.disconnect(self._world)

@@ -29,7 +29,7 @@ class ProbeMotion:
     """Probe face in the base frame."""
 
     base_p_probe_m: Vec
-    base_R_probe: Mat
+    base_rot_probe: Mat
     v_m_s: Vec
     w_rad_s: Vec
 
@@ -70,7 +70,7 @@ def touch(scene: Scene, probe: ProbeMotion, now_ns: int) -> Touch:
     """Force of the probe on the patient at `now_ns`."""
     origin = scene.surface.base_p_patient_m
     centre = sub(
-        sub(probe.base_p_probe_m, origin), scale(column(probe.base_R_probe, 2), FACE_RADIUS_M)
+        sub(probe.base_p_probe_m, origin), scale(column(probe.base_rot_probe, 2), FACE_RADIUS_M)
     )
     normal = skin_normal(scene, centre[0], centre[1])
     lowest = sub(centre, scale(normal, FACE_RADIUS_M))

@@ -147,6 +147,6 @@ def _may_follow(command: ArmCommand, enable: EnableSignal) -> bool:
 def _wrench(probe: ProbeMotion, contact: Touch) -> tuple[float, ...]:
     """Force and torque on the patient about the probe origin, probe frame."""
     lever = sub(contact.base_p_contact_m, probe.base_p_probe_m)
-    force = apply_transposed(probe.base_R_probe, contact.force_n)
-    torque = apply_transposed(probe.base_R_probe, cross(lever, contact.force_n))
+    force = apply_transposed(probe.base_rot_probe, contact.force_n)
+    torque = apply_transposed(probe.base_rot_probe, cross(lever, contact.force_n))
     return force + torque
