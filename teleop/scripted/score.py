@@ -17,7 +17,7 @@ CONTACT_SHARE_MIN = 0.95
 FORCE_ERROR_MAX_N = 1.0
 """Force within 1 N of the reference after settling (issue 2)."""
 SETTLE_MS = 2000.0
-"""After landing and after each engagement (reference/haptics_and_control.md 1.3: steady after 2 s)."""
+"""After landing and after each engagement (reference/haptics_and_control.md 1.3)."""
 DRIVEN_SHARE_MIN = 0.5
 """The arm followed the expert for at least half of the scan, or it was no scan."""
 FOLLOWED_MIN = 0.5
@@ -25,7 +25,7 @@ FOLLOWED_MIN = 0.5
 FPS_MIN = 20.0
 """A live source under 20 frames/s is observe-only (issue 2)."""
 PICTURE_CHANGE_MIN = 2.0
-"""Grey levels, mean over 16x16-pixel blocks (speckle averages out): the picture follows motion."""
+"""Grey levels, mean over 32x32-pixel blocks (speckle averages out): the picture follows motion."""
 FORCE_BIN_N = 0.005
 
 UNSAFE_CAUSES = frozenset(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bisect
 from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 

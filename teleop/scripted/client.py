@@ -1,0 +1,220 @@
+"""A native page: joins the gateway over its WebSocket with a join code and a device key.
+
+Same handshake as a browser (`transport/schema.py`): challenge, hello with a signature of a P-256
+key that never leaves this process, welcome. After a lost socket it joins again with the token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+import msgspec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from transport import schema
+from transport.schema import (
+    Answer,
+    Challenge,
+    Event,
+    FromServer,
+    Hello,
+    Offer,
+    Refused,
+    Role,
+    Signal,
+    Welcome,
+)
+
+JOIN_TIMEOUT_S = 15.0
+ANSWER_TIMEOUT_S = 20.0
+GATEWAY_FILE = "gateway.json"
+JOIN_FILE = "join.json"
+
+
+class ClientError(RuntimeError):
+    """Base of what a scripted client can meet; the message says what to look at."""
+
+
+class GatewayError(ClientError):
+    """The gateway said no or spoke nonsense (theirs)."""
+
+
+class RunFolderError(ClientError):
+    """The run folder lacks what a client needs (ours): is the demo running?"""
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class DeviceKey:
+    """A P-256 key pair, as a browser's non-extractable one."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        point = self._key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        self.public = _text(point)
+
+    def sign(self, text: str) -> str:
+        """ECDSA over SHA-256, IEEE P1363, base64url."""
+        der = self._key.sign(text.encode(), ec.ECDSA(hashes.SHA256()))
+        r, s = decode_dss_signature(der)
+        return _text(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+
+
+async def wait_for_json(path: Path, timeout_s: float) -> dict[str, object]:
+    """Read a JSON object that another process writes once it is ready."""
+    problem = ""
+    for _ in range(max(1, int(timeout_s / 0.1))):
+        try:
+            found = json.loads(path.read_text("utf-8"))
+            if isinstance(found, dict):
+                return found
+            problem = "not a JSON object"
+        except (OSError, ValueError) as error:  # not there yet, or being written
+            problem = str(error)
+        await asyncio.sleep(0.1)
+    raise RunFolderError(f"{path}: {problem} after {timeout_s:.0f} s; is the demo running?")
+
+
+class PageClient:
+    """One joined page. `on_message` gets every message that is not an answer to a request."""
+
+    def __init__(self, run_dir: Path, role: Role, on_message: Callable[[Signal], None]) -> None:
+        self._run_dir = run_dir
+        self.role = role
+        self._on_message = on_message
+        self._key = DeviceKey()
+        self._token = ""
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._http: aiohttp.ClientSession | None = None
+        self._answers: dict[str, asyncio.Future[Answer]] = {}
+        self._reader: asyncio.Task[None] | None = None
+        self.welcome: Welcome | None = None
+        self.refused: list[str] = []
+        self.joins = 0
+        self.closed = asyncio.Event()
+        """Set when the socket was lost; `join` again."""
+
+    async def join(self) -> Welcome:
+        """Connect and say hello with the join code, or with the token of an earlier join."""
+        gateway = await wait_for_json(self._run_dir / GATEWAY_FILE, JOIN_TIMEOUT_S)
+        codes = await wait_for_json(self._run_dir / JOIN_FILE, JOIN_TIMEOUT_S)
+        if self._http is None:
+            self._http = aiohttp.ClientSession()
+        origin = f"http://{gateway['host']}:{gateway['port']}"
+        try:
+            self._socket = await self._http.ws_connect(
+                f"{origin}/ws", headers={"Origin": origin}, max_msg_size=schema.MAX_SIGNAL_BYTES
+            )
+            self.welcome = await asyncio.wait_for(
+                self._handshake(str(codes[self.role.value])), JOIN_TIMEOUT_S
+            )
+        except (aiohttp.ClientError, TimeoutError, KeyError) as error:
+            raise GatewayError(f"{self.role.value}: cannot join {origin}: {error!r}") from error
+        self._token = self.welcome.token
+        self.joins += 1
+        self.closed.clear()
+        self._reader = asyncio.create_task(self._read())
+        return self.welcome
+
+    async def _handshake(self, code: str) -> Welcome:
+        challenge = await self._receive()
+        if not isinstance(challenge, Challenge):
+            raise GatewayError(f"{self.role.value}: {type(challenge).__name__} before a challenge")
+        secret = self._token or code
+        await self.send(
+            Hello(
+                version=schema.PROTOCOL_VERSION,
+                device_key=self._key.public,
+                signature=self._key.sign(f"{challenge.nonce}|{secret}"),
+                code="" if self._token else code,
+                token=self._token,
+                client="native",
+            )
+        )
+        while not isinstance(reply := await self._receive(), Welcome):
+            if isinstance(reply, Refused):
+                raise GatewayError(f"{self.role.value}: refused: {reply.reason} {reply.detail}")
+            self._on_message(reply)
+        return reply
+
+    async def send(self, message: Signal) -> None:
+        """Send one signalling message; a lost socket shows in `closed`."""
+        if self._socket is None or self._socket.closed:
+            self.closed.set()
+            return
+        try:
+            await self._socket.send_str(msgspec.json.encode(message).decode())
+        except (aiohttp.ClientError, ConnectionError):
+            self.closed.set()
+
+    async def event(self, name: str, arg: int = 0) -> None:
+        """Tell guard what the person did."""
+        await self.send(Event(name, arg))
+
+    async def exchange(self, offer: Offer) -> Answer:
+        """Send an offer and wait for its answer."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._answers[offer.peer] = future
+        await self.send(offer)
+        try:
+            return await asyncio.wait_for(future, ANSWER_TIMEOUT_S)
+        except TimeoutError as error:
+            raise GatewayError(
+                f"no answer to the {offer.peer} offer within {ANSWER_TIMEOUT_S:.0f} s "
+                f"(refused so far: {self.refused})"
+            ) from error
+        finally:
+            self._answers.pop(offer.peer, None)
+
+    async def close(self) -> None:
+        """Leave."""
+        if self._reader is not None:
+            self._reader.cancel()
+        if self._socket is not None:
+            await self._socket.close()
+        if self._http is not None:
+            await self._http.close()
+
+    async def _receive(self) -> FromServer:
+        assert self._socket is not None
+        message = await self._socket.receive()
+        if message.type != aiohttp.WSMsgType.TEXT:
+            raise GatewayError(f"{self.role.value}: the gateway closed the socket")
+        try:
+            decoded: FromServer = msgspec.json.decode(message.data, type=FromServer)
+        except msgspec.MsgspecError as error:
+            raise GatewayError(f"{self.role.value}: unreadable message: {error}") from error
+        return decoded
+
+    def _note_refusal(self, message: Refused) -> None:
+        """Fail the exchange that the refusal speaks of, instead of waiting for its time-out."""
+        self.refused.append(message.reason)
+        peer = {"media": "video", "command": "command"}.get(message.reason.split("_")[0], "")
+        future = self._answers.get(peer)
+        if future is not None and not future.done():
+            future.set_exception(GatewayError(f"{message.reason}: {message.detail}"))
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                message = await self._receive()
+                future = self._answers.get(message.peer) if isinstance(message, Answer) else None
+                if future is not None and isinstance(message, Answer):
+                    if not future.done():
+                        future.set_result(message)
+                    continue
+                if isinstance(message, Refused):
+                    self._note_refusal(message)
+                self._on_message(message)
+        except GatewayError:
+            self.closed.set()  # the runner joins again
