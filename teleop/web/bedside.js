@@ -1,0 +1,172 @@
+// The bedside page: supervises, stops, and alarms by itself when its own path is gone.
+
+import { AlarmSound } from "./alarms/sound.js";
+import { keepScreenOn } from "./alarms/wakelock.js";
+import { renderActions, wireActions } from "./bedside/actions.js";
+import { EventList } from "./bedside/events.js";
+import { StopButton } from "./bedside/stop.js";
+import { ContactState } from "./generated/schema.js";
+import { joinDialog } from "./join.js";
+import { fromArray, nameOf } from "./net/telemetry.js";
+import { Signalling } from "./net/ws.js";
+import { TalkPanel } from "./talk/panel.js";
+import { RoomView } from "./talk/roomview.js";
+import { Talk } from "./talk/talk.js";
+import { loadText, onLanguage, t, toggleLanguage } from "./text.js";
+import { $, fixed, make, setData, setText } from "./ui/dom.js";
+import { LatencyPanel } from "./ui/latency.js";
+import { StatePanel, alarmName, pathAlarm } from "./ui/state.js";
+
+const PATH_MS = 500; // Without a status for so long this page has lost the robot.
+const PAUSE_S = 30;
+const NO_PEERS = { console: false, observers: 0, lease_session: 0, lease_wanted_by: 0 };
+
+class Bedside {
+  constructor() {
+    this.signalling = new Signalling("bedside");
+    this.sound = new AlarmSound();
+    this.soundOk = false;
+    this.peers = NO_PEERS;
+    this.telemetry = null;
+    this.statusAt = -Infinity;
+    this.beats = 0;
+    this.state = new StatePanel(() => this.joined());
+    this.latency = new LatencyPanel($("latency-rows"));
+    this.events = new EventList();
+    this.stop = new StopButton(this.signalling);
+    this.room = new RoomView();
+  }
+
+  joined() {
+    return this.signalling.welcome !== null;
+  }
+
+  pathOk(now = performance.now()) {
+    return this.joined() && now - this.statusAt <= PATH_MS;
+  }
+
+  listen() {
+    const { signalling } = this;
+    signalling.on("status", ({ telemetry }) => this.status(fromArray(telemetry)));
+    signalling.on("welcome", () => {
+      this.statusAt = Math.max(this.statusAt, performance.now() - PATH_MS / 2);
+    });
+    signalling.on("peers", (peers) => this.peersChanged(peers));
+    signalling.on("change", () => this.render());
+    const ticker = new Worker("/static/alarms/ticker.js");
+    ticker.onmessage = () => this.tick();
+  }
+
+  status(telemetry) {
+    if (!telemetry) return;
+    this.telemetry = telemetry;
+    this.statusAt = performance.now();
+    this.room.telemetry = telemetry;
+    this.latency.add(telemetry, this.statusAt);
+    this.events.follow(telemetry);
+    this.render();
+  }
+
+  peersChanged(peers) {
+    const came = peers.console && !this.peers.console;
+    if (peers.console !== this.peers.console) this.events.add(came ? "event.console" : "event.console_gone");
+    if (peers.lease_wanted_by !== 0 && this.peers.lease_wanted_by === 0) this.events.add("event.lease_wanted");
+    this.peers = peers;
+    if (came) this.talk.start();
+    this.render();
+  }
+
+  /** Ten times a second, also while the page is hidden: heartbeat, sound, path. */
+  tick() {
+    this.soundOk = this.sound.sounding();
+    if (this.signalling.state === "open") {
+      this.beats += 1;
+      const visible = document.visibilityState === "visible";
+      this.signalling.send("beat", { seq: this.beats, visible, sound: this.soundOk });
+    }
+    this.render();
+  }
+
+  alarm(pathOk) {
+    if (!this.joined()) return "NONE";
+    if (!this.soundOk) return "HIGH";
+    return alarmName(this.telemetry, pathOk);
+  }
+
+  pathMessage(pathOk) {
+    if (!this.joined()) return null;
+    if (this.stop.unsent) return "path.stop_unsent";
+    if (!pathOk) return "path.bedside_lost";
+    return this.soundOk ? null : "path.no_sound";
+  }
+
+  render() {
+    const now = performance.now();
+    const pathOk = this.pathOk(now);
+    const telemetry = pathOk ? this.telemetry : null;
+    this.state.render(telemetry, pathOk, now);
+    pathAlarm(this.pathMessage(pathOk));
+    this.sound.update(this.alarm(pathOk), now);
+    const paused = this.sound.pausedFor(now);
+    setText($("mute"), paused > 0 ? t("sound.paused", { s: paused }) : t("sound.pause"));
+    setData($("link"), "ok", pathOk);
+    setText($("link"), t(pathOk ? "link.ok" : this.joined() ? "link.lost" : "link.none"));
+    setData($("stop"), "connected", pathOk);
+    setText($("force"), fixed(telemetry?.force_n));
+    setData($("force"), "force", telemetry ? telemetry.force_n.toFixed(2) : "");
+    setText($("contact"), telemetry ? t(`contact.${nameOf(ContactState, telemetry.contact_state)}`) : "");
+    this.renderPeople(telemetry);
+    renderActions(telemetry, this.peers);
+    this.renderBanners(telemetry);
+    this.latency.render(telemetry, now);
+  }
+
+  renderPeople(telemetry) {
+    const driver = this.peers.console ? "bedside.driver_expert" : "bedside.driver_none";
+    setText($("driver"), t(driver, { n: this.peers.lease_session }));
+    setText($("deadman-state"), telemetry ? t(telemetry.deadman ? "bedside.deadman_held" : "bedside.deadman_free") : "");
+  }
+
+  renderBanners(telemetry) {
+    const words = [];
+    if (telemetry && !telemetry.live) words.push("banner.not_live");
+    if (telemetry?.widened) words.push("banner.widened");
+    if (telemetry?.simulated) words.push("banner.simulated");
+    const text = words.map((key) => t(key)).join("|");
+    if (text === this.bannerText) return;
+    this.bannerText = text;
+    const item = (key) => make("li", { className: key === "banner.simulated" ? "calm" : "", textContent: t(key) });
+    $("banners").replaceChildren(...words.map(item));
+  }
+
+  wire() {
+    wireActions(this.signalling, () => (this.pathOk() ? this.telemetry : null));
+    $("language").addEventListener("click", toggleLanguage);
+    $("mute").addEventListener("click", () => this.sound.pause(PAUSE_S, performance.now()));
+    onLanguage(() => {
+      this.events.render();
+      this.render();
+    });
+    const panel = new TalkPanel($("talk"), this.signalling, "bedside");
+    this.talk = new Talk(this.signalling, {
+      offers: true,
+      picture: () => (this.signalling.welcome?.room_view ? this.room.track() : null),
+      onTrack: (track) => panel.track(track),
+    });
+    panel.attach(this.talk);
+    // A click anywhere brings back a sound that the browser has suspended.
+    window.addEventListener("pointerdown", () => this.sound.context?.resume());
+  }
+}
+
+await loadText();
+const bedside = new Bedside();
+bedside.wire();
+bedside.listen();
+joinDialog(bedside.signalling, {
+  before: async () => {
+    await bedside.sound.unlock();
+    await keepScreenOn();
+  },
+});
+globalThis.bedsidePage = bedside; // For the browser test and the developer tools.

@@ -1,0 +1,31 @@
+// Telemetry: the MessagePack array (data channel) or JSON array (Status) as one named object.
+
+import { Cause, State, TELEMETRY_FIELDS } from "../generated/schema.js";
+import { decode } from "./msgpack.js";
+
+/** Name of `value` in an enum of the schema, or `String(value)` for a newer peer. */
+export function nameOf(cls, value) {
+  return Object.keys(cls).find((name) => cls[name] === value) ?? String(value);
+}
+
+/** Array in schema order -> object; null when it is too short. Longer is a newer peer: fine. */
+export function fromArray(values) {
+  if (!Array.isArray(values) || values.length < TELEMETRY_FIELDS.length) return null;
+  const telemetry = {};
+  TELEMETRY_FIELDS.forEach((name, i) => {
+    telemetry[name] = values[i];
+  });
+  telemetry.stateName = nameOf(State, telemetry.state);
+  telemetry.causeName = nameOf(Cause, telemetry.first_out);
+  return telemetry;
+}
+
+/** Bytes of the data channel -> object, or null when they are not telemetry. */
+export function fromBytes(buffer) {
+  try {
+    return fromArray(decode(buffer));
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError) return null;
+    throw error;
+  }
+}

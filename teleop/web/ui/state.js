@@ -1,0 +1,79 @@
+// State, first-out cause, clamps and the next step, in words. Without a path to the robot the
+// state is unknown and is shown as that, never the last one.
+
+import { Alarm, Clamp, Step } from "../generated/schema.js";
+import { nameOf } from "../net/telemetry.js";
+import { t } from "../text.js";
+import { $, setData, setText, show } from "./dom.js";
+
+const CLAMP_SHOWN_MS = 1500; // A clamp of one cycle must still be readable.
+const MARKS = { NONE: "", LOW: "!", MEDIUM: "!!", HIGH: "!!!" };
+const ACKNOWLEDGED = new Set(["SAFE_STOP", "ESTOP", "FAULT"]);
+
+/** Alarm to show: guard's, or the page's own when its path is gone. */
+export function alarmName(telemetry, pathOk) {
+  if (!pathOk) return "HIGH";
+  return telemetry ? nameOf(Alarm, telemetry.alarm) : "NONE";
+}
+
+export class StatePanel {
+  constructor(joined) {
+    this.joined = joined; // () => true once the page was let in
+    this.clampSeen = new Map();
+    this.lastKnown = null;
+  }
+
+  render(telemetry, pathOk, now) {
+    if (telemetry && pathOk) this.lastKnown = telemetry;
+    const live = pathOk && telemetry;
+    const state = live ? telemetry.stateName : "LOST";
+    const lost = this.joined() && !pathOk;
+    const cause = live ? telemetry.causeName : lost ? "PATH_LOST" : "NONE";
+    setText($("state"), t(`state.${state}`));
+    setData($("state"), "state", state);
+    setText($("cause"), cause === "NONE" ? "" : t(`cause.${cause}`));
+    setData($("cause"), "cause", cause);
+    const alarm = this.joined() ? alarmName(telemetry, pathOk) : "NONE";
+    setData($("status"), "alarm", alarm);
+    setText($("alarm-mark"), MARKS[alarm] ?? "");
+    setText($("state-time"), live ? t("state.time", { s: Math.floor(telemetry.state_ms / 1000) }) : "");
+    this.renderStep(live);
+    this.renderClamps(live ? telemetry.clamps : 0, now);
+  }
+
+  renderStep(telemetry) {
+    const step = telemetry ? nameOf(Step, telemetry.step) : "NONE";
+    let text = step === "NONE" ? "" : t(`step.${step}`);
+    if (step === "WAIT_FOR_LINK") {
+      text = t("step.link_progress", { percent: Math.round(100 * telemetry.qualified) });
+    }
+    setText($("step"), text);
+    setData($("step"), "step", step);
+  }
+
+  renderClamps(mask, now) {
+    for (const [name, bit] of Object.entries(Clamp)) {
+      if (bit !== 0 && (mask & bit) !== 0) this.clampSeen.set(name, now);
+    }
+    const words = [];
+    for (const [name, seen] of this.clampSeen) {
+      if (now - seen > CLAMP_SHOWN_MS) this.clampSeen.delete(name);
+      else words.push(t(`clamp.${name}`));
+    }
+    setText($("clamps"), words.join("  "));
+    setData($("clamps"), "clamps", [...this.clampSeen.keys()].join(" "));
+  }
+}
+
+/** True when the console must acknowledge the first-out cause. */
+export function needsAcknowledge(telemetry) {
+  return Boolean(telemetry) && ACKNOWLEDGED.has(telemetry.stateName) && !telemetry.acknowledged;
+}
+
+/** The page's own full-width message about its path, `key` null for none. */
+export function pathAlarm(key) {
+  const node = $("path-alarm");
+  show(node, key !== null);
+  setData(node, "path", key === null ? "ok" : "lost");
+  setText(node, key === null ? "" : t(key));
+}
