@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -115,3 +116,82 @@ def demo(
     if message:
         fail(message, code)
     raise typer.Exit(code)
+
+
+@app.command(epilog="Example:  teleop info runs/2026-01-31T120000Z_demo.mcap")
+def info(
+    file: Annotated[Path, typer.Argument(help="Recording (.mcap, or .mcap.part after a crash).")],
+    json_wanted: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+) -> None:
+    """Show what is in a recording: topics, rates, states, causes, what is missing."""
+    from teleop.cli.files import show_info
+
+    _on_recording(lambda: show_info(file, json_wanted))
+
+
+@app.command(epilog="Example:  teleop replay runs/2026-01-31T120000Z_demo.mcap")
+def replay(
+    file: Annotated[Path, typer.Argument(help="Recording (.mcap, or .mcap.part after a crash).")],
+    json_wanted: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+) -> None:
+    """Feed the recorded inputs through the same safety and control code; compare every decision.
+
+    Exit code 0: every decision came out identical. 1: one differs (the first is shown, with the
+    fields that differ). Spans that cannot be replayed are named with their reason.
+    """
+    from teleop.cli.replaying import show_replay
+
+    _on_recording(lambda: show_replay(file, json_wanted))
+
+
+@export_app.command("csv", epilog="Example:  teleop export csv runs/demo.mcap -o tables")
+def export_as_csv(
+    file: Annotated[Path, typer.Argument(help="Recording (.mcap, or .mcap.part after a crash).")],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="DIR", help="Folder (default: beside the recording)."),
+    ] = None,
+) -> None:
+    """One CSV table per topic; column names carry units."""
+    from teleop.cli.files import write_csv
+
+    _on_recording(lambda: write_csv(file, out))
+
+
+def _on_recording(work: Callable[[], int]) -> NoReturn:
+    """Run work on a recording; its errors become one line and exit code 2."""
+    from teleop.record.errors import RecordingError
+
+    try:
+        code = work()
+    except RecordingError as error:
+        fail(error, 2)
+    raise typer.Exit(code)
+
+
+@app.command("check-config", epilog="Example:  teleop check-config site.toml")
+def check_config(
+    file: Annotated[Path, typer.Argument(help="Configuration (TOML).")],
+    json_wanted: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+) -> None:
+    """Check a configuration file: names, ranges, limits, files it points to.
+
+    Exit code 0: it can be used. 2: it cannot; each problem is named with its field.
+    """
+    from teleop.cli.checkconfig import show_check
+
+    raise typer.Exit(show_check(file, json_wanted))
+
+
+@app.command(epilog="Examples:  teleop doctor  |  teleop doctor --quick --json")
+def doctor(
+    json_wanted: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="1 s loop test instead of 5 s.")] = False,
+) -> None:
+    """Check everything on this machine that can be wrong; the fix stands on the next line.
+
+    Exit code 0: ready (warnings allowed). 3: something necessary is missing.
+    """
+    from teleop.cli.doctoring import show_doctor
+
+    raise typer.Exit(show_doctor(json_wanted, quick))

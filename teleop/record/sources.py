@@ -52,7 +52,7 @@ class Source:
         if found is None or found[0] == self._seen:
             return []
         self._seen = found[0]
-        return [self._item(*found)]
+        return [self._item(0, found[1])]  # a sampled value: not every one is meant to be seen
 
     def _item(self, sequence: int, payload: bytes) -> Item:
         data = payload if self.topic.fields is not None else payload[8:]

@@ -49,8 +49,8 @@ def check_site(config: Config) -> None:
         raise UsageError(f"site = {config.site!r}: use letters, digits, - and _ (at most 64).")
 
 
-def check_address(config: Config) -> None:
-    """The pages may be served where the configuration says, and the port is free."""
+def check_address(config: Config, try_port: bool = True) -> None:
+    """The pages may be served where the configuration says, and the port is free now."""
     network = config.network
     try:
         loopback = ipaddress.ip_address(network.bind).is_loopback
@@ -66,7 +66,7 @@ def check_address(config: Config) -> None:
         path = getattr(network, name)
         if path and not Path(path).is_file():
             raise UsageError(f"network.{name} = {path}: no such file.")
-    if network.port:
+    if network.port and try_port:
         _check_port(network.bind, network.port)
 
 
@@ -103,7 +103,7 @@ def check_inputs(config: Config, trajectory: Path | None = None) -> None:
 def check_limits(config: Config, simulated: bool) -> None:
     """Limits are tightened, or widened on a simulated arm only."""
     try:
-        getattr(limits_module, "check")(config.limits, simulated)  # noqa: B009
+        limits_module.check(config.limits, simulated)
     except LimitsError as error:
         raise UsageError(f"limits: {error}") from error
 

@@ -1,0 +1,1 @@
+"""Checks of everything on a machine that can be wrong; each says how to put it right."""
