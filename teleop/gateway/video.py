@@ -19,6 +19,7 @@ from teleop.gateway.welcome import Greeter
 from transport import schema as s
 from transport.refusals import Reason
 from transport.schema import Role
+from transport.webrtc.ice import without_names
 
 VIEWERS = (Role.CONSOLE, Role.OBSERVER)
 
@@ -48,7 +49,7 @@ class VideoPeers:
         session = page.session.number if page.session else 0
         peer = f"{session}.{secrets.token_hex(4)}"
         try:
-            answer = await self.link.offer(peer, sdp)
+            answer = await self.link.offer(peer, without_names(sdp))
         except MediaError as error:
             self._notes.write("video_refused", session=session, detail=str(error))
             page.refuse(Reason.MEDIA_UNAVAILABLE, str(error))

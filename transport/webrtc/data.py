@@ -83,6 +83,7 @@ class DataServer:
         self._channels = _Channels()
         self._connection = _connection()
         self._closed = False
+        self._refused = False
         self._connection.on("datachannel", self._take)
         self._connection.on("connectionstatechange", self._state_changed)
 
@@ -94,6 +95,7 @@ class DataServer:
             await self._connection.setRemoteDescription(offer)
             await self._connection.setLocalDescription(await self._connection.createAnswer())
         except Exception as error:  # aiortc raises many kinds on a malformed description
+            self._refused = True
             raise OfferError(f"{type(error).__name__}: {error}") from error
         return str(self._connection.localDescription.sdp)
 
@@ -113,7 +115,12 @@ class DataServer:
     async def close(self) -> None:
         """Close without telling `on_closed`."""
         self._closed = True
-        await self._connection.close()
+        try:
+            await self._connection.close()
+        except Exception:
+            if not self._refused:
+                raise
+            # aiortc cannot close what a bad offer left half made; there is no socket yet.
 
     def _take(self, channel: RTCDataChannel) -> None:
         if channel.label not in LABELS or not _is_unreliable(channel):
