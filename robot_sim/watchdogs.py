@@ -28,12 +28,12 @@ class CommandWatch:
     newest_ns: int = -1
     _silent: bool = True
 
-    def check(self, now_ns: int, command: ArmCommand | None, powered: bool) -> bool:
-        """True while the newest command may be followed. Counts a trip when power was on."""
+    def check(self, now_ns: int, command: ArmCommand | None, following: bool) -> bool:
+        """True while the newest command may be followed. A trip counts when it ends motion."""
         if command is not None and self.newest_ns < command.stamp_ns <= now_ns + AHEAD_NS:
             self.newest_ns = command.stamp_ns
         silent = self.newest_ns < 0 or now_ns - self.newest_ns > self.limit_ns
-        if silent and not self._silent and powered:
+        if silent and not self._silent and following:
             self.trips += 1
         self._silent = silent
         return not silent
@@ -53,12 +53,12 @@ class EnableWatch:
     _answered_ns: int = -1
     _alive: bool = False
 
-    def check(self, now_ns: int, signal: EnableSignal | None, powered: bool) -> bool:
-        """True while guard is alive. Counts a trip when power was on."""
+    def check(self, now_ns: int, signal: EnableSignal | None, following: bool) -> bool:
+        """True while guard is alive. A trip counts when it ends motion."""
         if signal is not None:
             self._accept(now_ns, signal.answer)
         alive = self._answered_ns >= 0 and now_ns - self._answered_ns <= self.limit_ns
-        if self._alive and not alive and powered:
+        if self._alive and not alive and following:
             self.trips += 1
         self._alive = alive
         if now_ns - self._drawn_ns >= CHALLENGE_NS:

@@ -63,8 +63,9 @@ class ArmBox:
     ) -> ArmState:
         """Advance the world to `now_ns` under the newest messages; return what is measured."""
         self._powered = enable is not None and enable.power
-        self._enabled = self._enable.check(now_ns, enable, self._powered)
-        fresh = self._commands.check(now_ns, command, self._powered)
+        following = not self._servo.braked
+        self._enabled = self._enable.check(now_ns, enable, following)
+        fresh = self._commands.check(now_ns, command, following)
         wanted: Vec | None = None
         needle_v_m_s = 0.0
         if command and enable and fresh and self._enabled and _may_follow(command, enable):

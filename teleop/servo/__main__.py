@@ -1,0 +1,43 @@
+"""`python -m teleop.servo --run RUN_DIR --life FD`: started by the supervisor."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from teleop.config import ConfigError, control_hz, read_run
+from teleop.drivers.arm import ArmError, entry
+from teleop.processes import spec
+from teleop.servo.shell import ServoShell
+from transport.local.life import Life
+from transport.local.loop import Cycle, RealTime, go_real_time
+from transport.local.mailbox import MailboxError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run servo; return the exit code."""
+    parser = argparse.ArgumentParser(prog="teleop.servo", description="Servo loop of the arm.")
+    parser.add_argument("--run", type=Path, required=True, help="run folder with the channels")
+    parser.add_argument("--life", type=int, help="life pipe of the supervisor (file descriptor)")
+    given = parser.parse_args(arguments)
+    life = Life(given.life)
+    row = spec("servo")
+    try:
+        config = read_run(given.run)
+        arm = entry(config.arm.driver).open(given.run)
+        shell = ServoShell(given.run, arm, config.limits)
+        period_ns = 1_000_000_000 // control_hz(config, os.cpu_count() or 1)
+        cycle = Cycle(period_ns, offset_ns=round(period_ns * row.phase))
+        asked = config.rates.real_time
+        shell.run(cycle, life, go_real_time(row.fifo) if asked else RealTime(False, False))
+        arm.close()
+    except (ArmError, ConfigError, MailboxError) as error:
+        sys.stderr.write(f"servo: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""The servo loop: read arm and permit, step, write command, report and log. Nothing else.
+
+No thread, no event loop, no socket; after the start no file but shared memory.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from safety.limits import Limits
+from safety.messages import SERVO_STEP, ArmCommand, ServoInputs, ServoOutputs, ServoStep
+from teleop import channels
+from teleop.drivers.arm import Arm
+from teleop.servo.core import ServoCore
+from teleop.servo.health import NO_ARM, NO_PERMIT
+from transport.local.clock import now_ns
+from transport.local.life import Life
+from transport.local.loop import Cycle, RealTime
+
+SNAPSHOT_NS = 1_000_000_000
+LEAVE_NS = 1_000_000_000
+"""Longest wait for standstill when leaving; the box brakes in any case when we are silent."""
+REST_M_S = 0.002
+
+
+class ServoShell:
+    """Channels and arm around a `ServoCore`."""
+
+    def __init__(self, run_dir: Path, arm: Arm, limits: Limits) -> None:
+        self._arm = arm
+        self._core = ServoCore(limits, incarnation=now_ns())
+        self._permits = channels.box(run_dir, channels.PERMIT)
+        self._reports = channels.box(run_dir, channels.SERVO_REPORT)
+        self._log = channels.ring_writer(run_dir, channels.SERVO_LOG)
+        self._snapshots = channels.ring_writer(run_dir, channels.SERVO_SNAPSHOT)
+        self._notes = channels.ring_writer(run_dir, channels.NOTES["servo"])
+        self._snapshot_due_ns = 0
+        self._compute_us = 0.0
+        self._told: Exception | None = None
+        self._braked = True
+        self._speed_m_s = 0.0
+
+    def run(self, cycle: Cycle, life: Life, granted: RealTime) -> None:
+        """Step until told to leave; then come to rest without a permit, brake, and leave."""
+        self.note(kind="started", fifo=granted.fifo, locked=granted.locked)
+        while not life.leaving():
+            self.cycle(cycle.wait(), cycle, obey=True)
+        until_ns = now_ns() + LEAVE_NS
+        while not self._at_rest() and now_ns() < until_ns:
+            self.cycle(cycle.wait(), cycle, obey=False)
+        self._arm.servo_jv(ArmCommand(now_ns(), (0.0,) * 7, brake=True, needle_v_m_s=0.0))
+        self.note(kind="left", overruns=cycle.overruns)
+
+    def cycle(self, now: int, cycle: Cycle, *, obey: bool) -> ServoOutputs:
+        """One cycle at `now` (ns). `obey` False: as if guard were silent."""
+        arm = self._arm.receive() or (0, NO_ARM)
+        permit = (self._permits.read() if obey else None) or (0, NO_PERMIT)
+        inputs = ServoInputs(
+            now_ns=now,
+            lateness_us=cycle.lateness_ns / 1e3,
+            arm_seq=arm[0],
+            arm=arm[1],
+            permit_seq=permit[0],
+            permit=permit[1],
+        )
+        outputs = self._core.step(inputs)
+        self._arm.servo_jv(outputs.command)
+        self._reports.write(
+            replace(outputs.report, compute_us=self._compute_us, overruns=cycle.overruns)
+        )
+        self._log.write(SERVO_STEP.pack(ServoStep(inputs, outputs)))
+        if now >= self._snapshot_due_ns:
+            self._snapshot(now)
+        if self._core.error is not self._told:
+            self._tell_error()
+        self._braked = arm[1].braked
+        self._speed_m_s = max(map(abs, arm[1].base_v_probe_m_s))
+        self._compute_us = (now_ns() - now) / 1e3
+        return outputs
+
+    def note(self, **content: object) -> None:
+        """Tell the recording."""
+        text = json.dumps(content).encode()[: channels.LOG_BYTES - 8]
+        self._notes.write(now_ns().to_bytes(8, "little", signed=True) + text)
+
+    def _snapshot(self, now: int) -> None:
+        """State after the step at `now`, so that replay can begin with the next one."""
+        self._snapshots.write(now.to_bytes(8, "little", signed=True) + self._core.snapshot())
+        self._snapshot_due_ns = now + SNAPSHOT_NS
+
+    def _tell_error(self) -> None:
+        self._told = self._core.error
+        self.note(kind="error", error=f"{type(self._told).__name__}: {self._told}")
+
+    def _at_rest(self) -> bool:
+        """Braked, or slower than standstill; an arm that is not heard counts as at rest (NaN)."""
+        return self._braked or not self._speed_m_s > REST_M_S
