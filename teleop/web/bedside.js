@@ -15,6 +15,7 @@ import { Talk } from "./talk/talk.js";
 import { loadText, onLanguage, t, toggleLanguage } from "./text.js";
 import { $, fixed, make, setData, setText } from "./ui/dom.js";
 import { LatencyPanel } from "./ui/latency.js";
+import { showRefusals } from "./ui/notice.js";
 import { StatePanel, alarmName, pathAlarm } from "./ui/state.js";
 
 const PATH_MS = 500; // Without a status for so long this page has lost the robot.
@@ -47,6 +48,7 @@ class Bedside {
 
   listen() {
     const { signalling } = this;
+    showRefusals(signalling);
     signalling.on("status", ({ telemetry }) => this.status(fromArray(telemetry)));
     signalling.on("welcome", () => {
       this.statusAt = Math.max(this.statusAt, performance.now() - PATH_MS / 2);

@@ -20,6 +20,7 @@ import { loadText, onLanguage } from "./text.js";
 import { $ } from "./ui/dom.js";
 import { ForcePanel } from "./ui/force.js";
 import { LatencyPanel } from "./ui/latency.js";
+import { showRefusals } from "./ui/notice.js";
 import { Picture } from "./ui/picture.js";
 import { StatePanel } from "./ui/state.js";
 import { ClipRecorder } from "./ui/store.js";
@@ -106,6 +107,7 @@ class Console {
 
   listen() {
     const { signalling } = this;
+    showRefusals(signalling);
     signalling.on("welcome", (welcome) => this.welcomed(welcome));
     signalling.on("peers", (peers) => {
       this.peers = peers;

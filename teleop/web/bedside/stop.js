@@ -12,6 +12,9 @@ export class StopButton {
     this.holders = new Set(); // "pointer", "key", "focus"
     this.unsentAt = -Infinity;
     signalling.on("welcome", () => this.resend());
+    signalling.on("refused", ({ reason, detail }) => {
+      if (reason === "guard_unreachable" && detail === "STOP") this.unsentAt = this.now();
+    });
     this.wire($("stop"));
   }
 

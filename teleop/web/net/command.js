@@ -22,7 +22,7 @@ export class CommandPeer extends Peer {
     this.skipped = 0;
     this.unreadable = 0;
     this.onTelemetry = () => {};
-    signalling.on("refused", (message) => message.reason === "rebuild" && this.rebuild(0));
+    signalling.on("refused", ({ reason }) => this.wanted && reason === "rebuild" && this.rebuild(0));
     setInterval(() => this.watch(), 50);
   }
 

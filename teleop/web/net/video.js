@@ -15,7 +15,7 @@ export class VideoPeer extends Peer {
     this.frames = 0;
     this.supported = "requestVideoFrameCallback" in HTMLVideoElement.prototype;
     this.onFrame = () => {};
-    signalling.on("refused", (message) => RESTARTS.has(message.reason) && this.rebuild(0));
+    signalling.on("refused", ({ reason }) => this.wanted && reason in WAIT_MS && this.rebuild(WAIT_MS[reason]));
     if (this.supported) this.next();
     setInterval(() => this.watch(), 250);
   }
@@ -64,4 +64,5 @@ export class VideoPeer extends Peer {
   }
 }
 
-const RESTARTS = new Set(["media_restarted", "media_lost"]);
+// What to do about it is said in transport/refusals.py.
+const WAIT_MS = { media_restarted: 0, media_unavailable: 1000 };

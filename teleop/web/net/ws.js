@@ -76,8 +76,12 @@ export class Signalling {
     const message = JSON.parse(data);
     if (message.type === "challenge") this.hello(message);
     else if (message.type === "welcome") this.welcomed(message);
-    else if (message.type === "refused" && this.state !== "open") this.denied(message);
+    else if (message.type === "refused" && this.refusedEntry(message)) this.denied(message);
     else this.emit(message.type, message);
+  }
+
+  refusedEntry(message) {
+    return this.state !== "open" || (message.close && STAY_OUT.has(message.reason));
   }
 
   async hello(challenge) {
@@ -116,7 +120,7 @@ export class Signalling {
       return;
     }
     if (!this.code && FORGET.has(message.reason)) keepToken(this.role, "");
-    if (message.reason === "hello_timeout") return;
+    if (message.reason === "hello_timeout") return; // The socket closes and we try again.
     this.stop();
     this.emit("denied", message);
   }
@@ -146,4 +150,6 @@ export class Signalling {
   }
 }
 
-const FORGET = new Set(["token_unknown", "other_device", "signature"]);
+const FORGET = new Set(["token_unknown", "other_device"]);
+// Closed for a reason that trying again would not change (transport/refusals.py).
+const STAY_OUT = new Set(["replaced", "replaced_by_other", "version", "too_many_tries"]);
