@@ -151,19 +151,21 @@ class Process:
         return self.popen.wait(WAIT_S)
 
 
-async def start(world: World, config: Config | None = None) -> Process:
+async def start(world: World, config: Config | None = None, keep_where: bool = False) -> Process:
     """Start the gateway and wait until it listens."""
     if config is not None:
         write_run(world.run_dir, config)
     where = world.run_dir / "gateway.json"
-    where.unlink(missing_ok=True)
+    before = where.stat().st_mtime_ns if keep_where else None
+    if not keep_where:
+        where.unlink(missing_ok=True)
     read_end, write_end = os.pipe()
     command = [sys.executable, "-m", "teleop.gateway", "--run", str(world.run_dir)]
     popen = subprocess.Popen(
         [*command, "--life", str(read_end)], pass_fds=[read_end], stderr=subprocess.PIPE
     )
     os.close(read_end)
-    while not where.exists():
+    while not where.exists() or where.stat().st_mtime_ns == before:
         assert popen.poll() is None, popen.stderr.read() if popen.stderr else b""
         await asyncio.sleep(0.02)
     return Process(world, popen, write_end, json.loads(where.read_text())["port"])
