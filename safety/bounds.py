@@ -36,7 +36,7 @@ def _down(low: float, high: float) -> Bound:
 # arm on a slow, shared machine may need. Forces, speeds and the distance of a short HOLD are never
 # loosened beyond what reference/safety.md sections 5 and 8 accept for a patient.
 ABSOLUTE: dict[str, Bound] = {
-    "command_age_ms": _up(10.0, 1000.0),
+    "command_age_ms": _up(10.0, 500.0),
     "slot_ms": _up(1.0, 20.0),
     "slot_late_ms": _up(5.0, 1000.0),
     "slot_window": _down(20, 60),
@@ -44,13 +44,13 @@ ABSOLUTE: dict[str, Bound] = {
     "hold_misses": _up(2, 60),
     "loop_ms": _up(20.0, 1000.0),
     "loop_once_ms": _up(20.0, 1500.0),
-    "loop_average_ms": _up(50.0, 1000.0),
+    "loop_average_ms": _up(50.0, 500.0),
     "image_stale_ms": _up(50.0, 2000.0),
     "picture_frozen_ms": _up(40.0, 2000.0),
     "haptic_ms": _up(10.0, 1000.0),
     "dwell_max_ms": _up(10.0, 100.0),
     "dwell_disagreement_ms": _up(1.0, 100.0),
-    "stamp_life_ms": _up(10.0, 1000.0),
+    "stamp_life_ms": _up(10.0, 500.0),
     "bucket_ms": _up(50.0, 10000.0),
     "bucket_refill": _up(0.0, 1.0),
     "permit_life_ms": _up(5.0, 60.0),

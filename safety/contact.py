@@ -27,6 +27,8 @@ class ContactWatch:
     touching: bool = False
     instrument: Instrument = Instrument.UNKNOWN
     needle_clear: bool = False
+    """The bedside confirmed it clear of the patient while its axis measured home."""
+    needle_home: bool = False
 
     def update(self, arm: ArmState, fresh: bool, now_ns: int, limits: Limits) -> None:
         """Take the newest arm state; `fresh` false: the arm is silent."""
@@ -48,8 +50,8 @@ class ContactWatch:
         if good:
             level = math.hypot(*force)
             self.touching = level > (limits.contact_off_n if self.touching else limits.contact_on_n)
-        if not abs(arm.needle_depth_m) <= NEEDLE_HOME_M:
-            self.needle_clear = False
+        self.needle_home = fresh and abs(arm.needle_depth_m) <= NEEDLE_HOME_M  # NaN: not home
+        self.needle_clear = self.needle_clear and self.needle_home
 
     def sensor_ok(self) -> bool:
         """The reading can be used in this step."""

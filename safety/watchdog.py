@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from safety.limits import Limits
 
 MS = 1_000_000
-WORST_MS = 1e6
-"""Stands for "unknown": far over every limit, finite so that it can be sent and recorded."""
 
 
 @dataclass(slots=True)

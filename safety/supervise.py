@@ -1,0 +1,147 @@
+"""Guard's own check of the measured arm against what it permitted (servo is not trusted).
+
+After an order to go slower the arm may keep its speed for `brake_seen_ms`, then the allowed speed
+falls on a straight ramp and reaches the new limit at `stop_done_ms` (the stop itself is monitored,
+reference/safety.md sections 2 and 6). At rest the pose may drift by `rest_drift_m`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from safety.layout import Quat, Vec3, Vec7
+from safety.limits import Limits
+from safety.messages import ArmState
+from safety.states import Cause, PermitKind
+from safety.transitions import mask
+
+MS = 1_000_000
+BRAKING_DROP_M_S = 0.005
+"""A drop of the speed by this much shows that the arm brakes (above velocity noise)."""
+JOINT_DRIFT_RAD = 0.05
+"""Drift of any joint at rest (reference/safety.md section 2, the UR safety controller)."""
+REGULATE_DRIFT_FACTOR = 2.0
+"""Held by control instead of brakes, the pose across the probe's axis may drift this much more."""
+
+
+def probe_axis(q: Quat) -> Vec3:
+    """The probe's z axis in base, from base_q_probe (xyzw)."""
+    x, y, z, w = q
+    return 2.0 * (x * z + w * y), 2.0 * (y * z - w * x), 1.0 - 2.0 * (x * x + y * y)
+
+
+def across(v: Vec3, axis: Vec3) -> float:
+    """Length of the part of `v` that is across the unit vector `axis`."""
+    along = v[0] * axis[0] + v[1] * axis[1] + v[2] * axis[2]
+    return math.sqrt(max(0.0, v[0] * v[0] + v[1] * v[1] + v[2] * v[2] - along * along))
+
+
+@dataclass(slots=True)
+class MotionWatch:
+    """Speed ramp, braking, standstill."""
+
+    limit_m_s: float = 0.0
+    """Speed that the permit in force allows."""
+    from_m_s: float = 0.0
+    """Speed that was allowed when the limit was lowered."""
+    lowered_ns: int = 0
+    over_since_ns: int = 0
+    """0: not over the allowed speed."""
+    brake_since_ns: int = 0
+    """0: brakes not ordered."""
+    brake_from_m_s: float = 0.0
+    brake_seen: bool = False
+    kind: PermitKind = PermitKind.NONE
+    speed_m_s: float = 0.0
+    across_m_s: float = 0.0
+    rest_set: bool = False
+    rest_p_m: Vec3 = (0.0, 0.0, 0.0)
+    rest_q_rad: Vec7 = (0.0,) * 7
+
+    def order(
+        self, kind: PermitKind, limit_m_s: float, brake: bool, now_ns: int, limits: Limits
+    ) -> None:
+        """Take what is permitted from now on."""
+        if limit_m_s < self.limit_m_s:
+            self.from_m_s = self.allowed_m_s(now_ns, limits)
+            self.lowered_ns = now_ns
+        self.limit_m_s = limit_m_s
+        if brake and self.brake_since_ns == 0:
+            self.brake_since_ns = now_ns
+            self.brake_from_m_s = self.speed_m_s
+            self.brake_seen = False
+        elif not brake:
+            self.brake_since_ns = 0
+        if kind != self.kind:
+            self.rest_set = False
+            self.kind = kind
+
+    def allowed_m_s(self, now_ns: int, limits: Limits) -> float:
+        """Speed allowed at this moment, the stop ramp included."""
+        t_ms = (now_ns - self.lowered_ns) / MS
+        if self.from_m_s <= self.limit_m_s or t_ms >= limits.stop_done_ms:
+            return self.limit_m_s
+        if t_ms <= limits.brake_seen_ms:
+            return self.from_m_s
+        rest = (limits.stop_done_ms - t_ms) / (limits.stop_done_ms - limits.brake_seen_ms)
+        return self.limit_m_s + (self.from_m_s - self.limit_m_s) * rest
+
+    def check(self, arm: ArmState, fresh: bool, now_ns: int, limits: Limits) -> int:
+        """Compare the newest measurement with the orders; return the causes found."""
+        causes = 0
+        if fresh:
+            self.speed_m_s = math.hypot(*arm.base_v_probe_m_s)
+            axis = probe_axis(arm.base_q_probe)
+            self.across_m_s = across(arm.base_v_probe_m_s, axis)
+            causes = self._speed(now_ns, limits) | self._drift(arm, axis, limits)
+        return causes | self._brakes(arm, fresh, now_ns, limits)
+
+    def _speed(self, now_ns: int, limits: Limits) -> int:
+        allowed = self.allowed_m_s(now_ns, limits) + limits.v_tolerance_m_s
+        if self.speed_m_s <= allowed:  # NaN is over
+            self.over_since_ns = 0
+            return 0
+        if self.over_since_ns == 0:
+            self.over_since_ns = now_ns
+        if now_ns - self.over_since_ns < limits.v_over_ms * MS:
+            return 0
+        if self.brake_since_ns:
+            return mask(Cause.BRAKE_FAILED)
+        if self.kind in (PermitKind.OPERATE, PermitKind.LOCAL):
+            return mask(Cause.SPEED_OVER_PERMIT)
+        return mask(Cause.SERVO_IGNORES_PERMIT)
+
+    def _brakes(self, arm: ArmState, fresh: bool, now_ns: int, limits: Limits) -> int:
+        if not self.brake_since_ns or self.brake_seen:
+            return 0
+        slower = max(BRAKING_DROP_M_S, self.brake_from_m_s - BRAKING_DROP_M_S)
+        if fresh and (arm.braked or self.speed_m_s <= slower):
+            self.brake_seen = True
+            return 0
+        late = now_ns - self.brake_since_ns > limits.brake_seen_ms * MS
+        return mask(Cause.BRAKE_FAILED) if late else 0
+
+    def at_rest(self, limits: Limits) -> bool:
+        """Standstill: of the whole probe under brakes, across its axis while it regulates."""
+        if self.brake_since_ns:
+            return self.brake_seen and self.speed_m_s <= limits.stop_speed_m_s
+        return self.kind in (PermitKind.REGULATE, PermitKind.LIFT) and (
+            self.across_m_s <= limits.stop_speed_m_s
+        )
+
+    def _drift(self, arm: ArmState, axis: Vec3, limits: Limits) -> int:
+        p, r = arm.base_p_probe_m, self.rest_p_m
+        if not self.rest_set:
+            if self.at_rest(limits):
+                self.rest_p_m, self.rest_q_rad, self.rest_set = p, arm.q_rad, True
+            return 0
+        moved = (p[0] - r[0], p[1] - r[1], p[2] - r[2])
+        if self.brake_since_ns:
+            joints = max(abs(a - b) for a, b in zip(arm.q_rad, self.rest_q_rad, strict=True))
+            good = math.hypot(*moved) <= limits.rest_drift_m and joints <= JOINT_DRIFT_RAD
+        elif self.kind == PermitKind.REGULATE:
+            good = across(moved, axis) <= REGULATE_DRIFT_FACTOR * limits.rest_drift_m
+        else:
+            good = True
+        return 0 if good else mask(Cause.STANDSTILL_VIOLATED)
