@@ -19,10 +19,9 @@ def problems_of(path: Path) -> tuple[list[str], list[str]]:
     except ConfigError as error:
         return [str(error)], []
     problems: list[str] = []
-    simulated = preflight.is_simulated(config)
     checks: tuple[Callable[[], None], ...] = (
         lambda: preflight.check_site(config),
-        lambda: preflight.check_limits(config, simulated),
+        lambda: preflight.check_limits(config),
         lambda: preflight.check_inputs(config),
         lambda: preflight.check_address(config, try_port=False),
     )

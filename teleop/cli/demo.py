@@ -88,6 +88,8 @@ def run_demo(request: Request) -> tuple[int, str]:
     except SupervisorError as error:
         return error.exit_code, str(error)
     bedside = request.bedside_input or config.bedside.input or "key"
+    if bedside != "key":
+        bedside = str(Path(bedside).absolute())
     options = Options(
         state_folder=_state_folder(request, config),
         bedside_input=bedside,

@@ -15,16 +15,19 @@ from robot_sim.scene import SceneError, load_scene
 from safety import limits as limits_module
 from safety.limits import LimitsError
 from teleop.config import Config
+from teleop.drivers.arm import UnknownArmError, entry
 from teleop.processes import ProcessSpec
 from teleop.supervisor.errors import MachineError, SupervisorError, UsageError
 
 BUILT_IN_SOURCES = ("sim", "sample")
-SIMULATED_DRIVERS = ("sim",)
 
 
 def is_simulated(config: Config) -> bool:
-    """Whether the configured arm declares itself simulated."""
-    return config.arm.driver in SIMULATED_DRIVERS
+    """Whether the driver of the configured arm declares itself simulated."""
+    try:
+        return entry(config.arm.driver).declares_simulated
+    except UnknownArmError as error:
+        raise UsageError(str(error)) from error
 
 
 def check_modules(table: Iterable[ProcessSpec]) -> None:
@@ -100,8 +103,9 @@ def check_inputs(config: Config, trajectory: Path | None = None) -> None:
         raise UsageError(f"--trajectory {trajectory}: no such file.")
 
 
-def check_limits(config: Config, simulated: bool) -> None:
-    """Limits are tightened, or widened on a simulated arm only."""
+def check_limits(config: Config) -> None:
+    """The arm is known; limits are tightened, or widened on a simulated arm only."""
+    simulated = is_simulated(config)
     try:
         limits_module.check(config.limits, simulated)
     except LimitsError as error:
@@ -131,11 +135,10 @@ def check_all(
     config: Config, table: Sequence[ProcessSpec], trajectory: Path | None
 ) -> list[SupervisorError]:
     """Run every check; return all problems, so that one start shows them all."""
-    simulated = is_simulated(config)
     checks: list[Callable[[], None]] = [
         lambda: check_site(config),
         lambda: check_modules(table),
-        lambda: check_limits(config, simulated),
+        lambda: check_limits(config),
         lambda: check_inputs(config, trajectory),
         lambda: check_address(config),
     ]

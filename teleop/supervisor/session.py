@@ -23,6 +23,8 @@ READY_NS = 90_000_000_000
 WAITING_NS = 3_000_000_000
 READ_S = 0.05
 SHOW_NS = 200_000_000
+BOX_DRIVER = "sim"
+"""The arm whose controller box is a process of ours."""
 
 
 class View(Protocol):
@@ -66,10 +68,14 @@ class Session:
         self._config = config
         self._options = options
         self._view = view
-        self._table = tuple(
-            row for row in options.table if config.record.enabled or row.name != "record"
-        )
+        self._table = tuple(row for row in options.table if self._wanted(row))
         self._shown_ns = 0
+
+    def _wanted(self, row: ProcessSpec) -> bool:
+        """No recorder when not recording; no simulated box beside another arm."""
+        if row.name == "record":
+            return self._config.record.enabled
+        return row.name != "arm" or self._config.arm.driver == BOX_DRIVER
 
     def run(self) -> int:
         """Start, work, stop. Returns the exit code; SupervisorError: it could not start."""

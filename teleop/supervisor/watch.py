@@ -19,10 +19,15 @@ from teleop.supervisor.arm_rest import at_rest
 from teleop.supervisor.child import Child, exit_text
 from teleop.supervisor.notes import Notes
 from teleop.supervisor.restart import Backoff
+from teleop.supervisor.rundir import write_private
 from transport.local.clock import now_ns
 
 REST_WAIT_NS = 5_000_000_000
 """A crashed guard, servo or arm starts again when the arm rests, or after this time."""
+
+
+PIDS = "pids.json"
+"""Process numbers by name, in the run folder (for people and tests)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class Supervisor:
         child = Child(spec, self.run_dir, self._life_read, self._extra.get(spec.name, ()))
         self.children[spec.name] = child
         self.notes.write(now_ns(), kind="started", process=spec.name, pid=child.pid)
+        pids = {name: c.pid for name, c in self.children.items()}
+        write_private(self.run_dir / PIDS, pids)
         for text in child.notes:
             self.notes.write(now_ns(), kind="refused", process=spec.name, detail=text)
 
