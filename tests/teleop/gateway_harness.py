@@ -210,7 +210,7 @@ class Client:
             self.status = message.telemetry
         return message
 
-    async def next(self, kind: type[Any], **wanted: Any) -> Any:
+    async def next(self, kind: type[Any], /, **wanted: Any) -> Any:
         """The next message of this kind with these fields; others are kept in `inbox`."""
         while True:
             message = await self.receive()
