@@ -8,6 +8,7 @@ import { StopButton } from "./bedside/stop.js";
 import { ContactState } from "./generated/schema.js";
 import { joinDialog } from "./join.js";
 import { fromArray, nameOf } from "./net/telemetry.js";
+import { PathWatch } from "./net/path.js";
 import { Signalling } from "./net/ws.js";
 import { TalkPanel } from "./talk/panel.js";
 import { RoomView } from "./talk/roomview.js";
@@ -18,7 +19,7 @@ import { LatencyPanel } from "./ui/latency.js";
 import { showRefusals } from "./ui/notice.js";
 import { StatePanel, alarmName, pathAlarm } from "./ui/state.js";
 
-const PATH_MS = 500; // Without a status for so long this page has lost the robot.
+const PATH_MS = 400; // Status comes every 50 ms; said and sounded within 500 ms.
 const PAUSE_S = 30;
 const NO_PEERS = { console: false, observers: 0, lease_session: 0, lease_wanted_by: 0 };
 
@@ -31,7 +32,8 @@ class Bedside {
     this.telemetry = null;
     this.statusAt = -Infinity;
     this.beats = 0;
-    this.state = new StatePanel(() => this.joined());
+    this.state = new StatePanel();
+    this.path = new PathWatch();
     this.latency = new LatencyPanel($("latency-rows"));
     this.events = new EventList();
     this.stop = new StopButton(this.signalling);
@@ -43,16 +45,15 @@ class Bedside {
   }
 
   pathOk(now = performance.now()) {
-    return this.joined() && now - this.statusAt <= PATH_MS;
+    return this.signalling.state === "open" && now - this.statusAt <= PATH_MS;
   }
 
   listen() {
     const { signalling } = this;
     showRefusals(signalling);
     signalling.on("status", ({ telemetry }) => this.status(fromArray(telemetry)));
-    signalling.on("welcome", () => {
-      this.statusAt = Math.max(this.statusAt, performance.now() - PATH_MS / 2);
-    });
+    signalling.on("welcome", () => this.path.joined(performance.now()));
+    signalling.on("denied", () => this.path.left());
     signalling.on("peers", (peers) => this.peersChanged(peers));
     signalling.on("change", () => this.render());
     const ticker = new Worker("/static/alarms/ticker.js");
@@ -70,11 +71,12 @@ class Bedside {
   }
 
   peersChanged(peers) {
+    const first = this.peers === NO_PEERS;
     const came = peers.console && !this.peers.console;
     if (peers.console !== this.peers.console) this.events.add(came ? "event.console" : "event.console_gone");
     if (peers.lease_wanted_by !== 0 && this.peers.lease_wanted_by === 0) this.events.add("event.lease_wanted");
     this.peers = peers;
-    if (came) this.talk.start();
+    if (first && peers.console) this.talk.start();
     this.render();
   }
 
@@ -89,16 +91,10 @@ class Bedside {
     this.render();
   }
 
-  alarm(pathOk) {
-    if (!this.joined()) return "NONE";
-    if (!this.soundOk) return "HIGH";
-    return alarmName(this.telemetry, pathOk);
-  }
-
-  pathMessage(pathOk) {
+  pathMessage(lost) {
     if (!this.joined()) return null;
     if (this.stop.unsent) return "path.stop_unsent";
-    if (!pathOk) return "path.bedside_lost";
+    if (lost) return "path.bedside_lost";
     return this.soundOk ? null : "path.no_sound";
   }
 
@@ -106,9 +102,10 @@ class Bedside {
     const now = performance.now();
     const pathOk = this.pathOk(now);
     const telemetry = pathOk ? this.telemetry : null;
-    this.state.render(telemetry, pathOk, now);
-    pathAlarm(this.pathMessage(pathOk));
-    this.sound.update(this.alarm(pathOk), now);
+    const lost = this.path.lost(pathOk, now);
+    this.state.render(telemetry, lost, now);
+    pathAlarm(this.pathMessage(lost));
+    this.sound.update(alarmName(telemetry, lost), now);
     const paused = this.sound.pausedFor(now);
     setText($("mute"), paused > 0 ? t("sound.paused", { s: paused }) : t("sound.pause"));
     setData($("link"), "ok", pathOk);
@@ -156,6 +153,7 @@ class Bedside {
       onTrack: (track) => panel.track(track),
     });
     panel.attach(this.talk);
+    panel.camera(this.talk, () => (this.signalling.welcome?.room_view ? this.room.track() : null));
     // A click anywhere brings back a sound that the browser has suspended.
     window.addEventListener("pointerdown", () => this.sound.context?.resume());
   }

@@ -12,6 +12,7 @@ import { dragOnPicture, wheel } from "./input/pointer.js";
 import { Sampler } from "./input/sampler.js";
 import { joinDialog } from "./join.js";
 import { CommandPeer } from "./net/command.js";
+import { PathWatch } from "./net/path.js";
 import { VideoPeer } from "./net/video.js";
 import { Signalling } from "./net/ws.js";
 import { TalkPanel } from "./talk/panel.js";
@@ -25,6 +26,7 @@ import { Picture } from "./ui/picture.js";
 import { StatePanel } from "./ui/state.js";
 import { ClipRecorder } from "./ui/store.js";
 
+const PATH_MS = 250; // Telemetry comes every 10 ms.
 const MOVING = new Set(["ACTIVE", "DEGRADED"]);
 const NO_PEERS = { console: false, bedside: false, observers: 0, lease_session: 0, lease_wanted_by: 0 };
 
@@ -44,7 +46,8 @@ class Console {
     this.picture = new Picture(this.video);
     this.force = new ForcePanel();
     this.latency = new LatencyPanel($("latency-rows"));
-    this.state = new StatePanel(() => this.joined());
+    this.state = new StatePanel();
+    this.path = new PathWatch();
     this.view = new ConsoleView(this);
     this.clip = new ClipRecorder($("video"), (on) => $("clip").setAttribute("aria-pressed", String(on)));
     this.sampler = new Sampler({
@@ -67,14 +70,13 @@ class Console {
     return session !== undefined && this.peers.lease_session === session;
   }
 
-  /** Heartbeats and telemetry arrive: what is shown is true now. */
+  /** Telemetry arrives: what is shown is true now. */
   pathOk() {
-    const fresh = performance.now() - this.command.telemetryAt < 250;
-    return this.joined() && this.command.alive && fresh;
+    return this.joined() && performance.now() - this.command.telemetryAt < PATH_MS;
   }
 
   moving() {
-    return this.pathOk() && MOVING.has(this.command.telemetry.stateName);
+    return this.pathOk() && this.command.alive && MOVING.has(this.command.telemetry.stateName);
   }
 
   axes() {
@@ -89,11 +91,12 @@ class Console {
   checkBlocks() {
     const live = this.picture.liveState(performance.now());
     this.deadman.block("stale", live === "stale" || live === "none");
-    this.deadman.block("path", !this.pathOk());
+    this.deadman.block("path", !this.pathOk() || !this.command.alive);
   }
 
   welcomed(welcome) {
     const { limits } = welcome;
+    this.path.joined(performance.now());
     this.picture.staleMs = limits.image_stale_ms ?? this.picture.staleMs;
     this.hand.vMax = limits.v_free_m_s ?? this.hand.vMax;
     this.force.limits(limits);
@@ -102,15 +105,18 @@ class Console {
     this.sampler.start(welcome);
     if (!this.command.wanted) this.command.start();
     if (!this.video.wanted) this.video.start();
-    this.talk.start();
+    if (!this.talk.open) this.talk.start();
   }
 
   listen() {
     const { signalling } = this;
     showRefusals(signalling);
     signalling.on("welcome", (welcome) => this.welcomed(welcome));
+    signalling.on("denied", () => this.path.left());
     signalling.on("peers", (peers) => {
+      const drove = this.drives();
       this.peers = peers;
+      if (this.drives() && !drove) this.talk.start();
     });
     signalling.on("image_state", (state) => {
       this.picture.geometry(state);

@@ -1,6 +1,6 @@
 // The join dialog: a one-time code from the address or typed, then a click.
 
-import { takeCode } from "./identity.js";
+import { takeCode, token } from "./identity.js";
 import { has, onLanguage, t } from "./text.js";
 import { $, setText } from "./ui/dom.js";
 
@@ -20,7 +20,7 @@ export function joinDialog(signalling, { before = async () => {}, silent = false
   const open = () => {
     explain();
     if (!dialog.open) dialog.showModal();
-    (code.value ? $("join") : code).focus();
+    (code.value || token(signalling.role) ? $("join") : code).focus();
   };
   code.value = takeCode();
   dialog.addEventListener("cancel", (event) => event.preventDefault());

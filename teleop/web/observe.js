@@ -2,6 +2,7 @@
 
 import { joinDialog } from "./join.js";
 import { fromArray } from "./net/telemetry.js";
+import { PathWatch } from "./net/path.js";
 import { VideoPeer } from "./net/video.js";
 import { Signalling } from "./net/ws.js";
 import { loadText, t, toggleLanguage } from "./text.js";
@@ -21,7 +22,8 @@ const picture = new Picture(video);
 const force = new ForcePanel();
 const latency = new LatencyPanel($("latency-rows"));
 const joined = () => signalling.welcome !== null;
-const state = new StatePanel(joined);
+const state = new StatePanel();
+const path = new PathWatch();
 let telemetry = null;
 let statusAt = -Infinity;
 
@@ -29,8 +31,9 @@ function render() {
   const now = performance.now();
   const pathOk = joined() && now - statusAt <= PATH_MS;
   const known = pathOk ? telemetry : null;
-  state.render(known, pathOk, now);
-  pathAlarm(joined() && !pathOk ? "path.console_lost" : null);
+  const lost = path.lost(pathOk, now);
+  state.render(known, lost, now);
+  pathAlarm(lost ? "path.console_lost" : null);
   force.render(known, known?.force_ref_n);
   picture.render(known, now);
   latency.render(known, now);
@@ -46,6 +49,7 @@ signalling.on("status", (message) => {
 });
 signalling.on("image_state", (message) => picture.geometry(message));
 signalling.on("welcome", (welcome) => {
+  path.joined(performance.now());
   picture.staleMs = welcome.limits.image_stale_ms ?? picture.staleMs;
   force.limits(welcome.limits);
   picture.geometry(welcome.video);

@@ -26,7 +26,8 @@ export class StopButton {
     const first = !this.held;
     this.holders.add(holder);
     setData($("stop"), "held", true);
-    if (first && !this.signalling.event("STOP", 1)) this.unsentAt = this.now();
+    if (!first || this.signalling.event("STOP", 1)) return;
+    if (this.signalling.welcome) this.unsentAt = this.now(); // Before joining there is no stop.
   }
 
   release(holder) {

@@ -71,12 +71,31 @@ export function wirePicture(app) {
     picture.dirty = true;
   });
   surface.addEventListener("pointerup", () => picture.callipers.up());
+  surface.addEventListener("keydown", (event) => measureByKeys(app, event));
   $("still").addEventListener("click", () => storeStill(picture, $("frozen"), caption(app)));
   $("clip").addEventListener("click", () => (app.clip.running ? app.clip.stop() : app.clip.start()));
   $("body-mark").addEventListener("change", (event) => {
     picture.bodyMark = event.target.value;
     picture.dirty = true;
   });
+}
+
+const NUDGE = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+// Enter starts a line in the middle, arrows move its end (Shift: ten at a time).
+function measureByKeys(app, event) {
+  const { callipers } = app.picture;
+  if (!callipers.active || app.deadman.held) return;
+  const step = NUDGE[event.code];
+  if (event.code === "Enter") {
+    callipers.down({ x: app.picture.width / 2, y: app.picture.height / 2 });
+    callipers.up();
+  } else if (step) {
+    const size = event.shiftKey ? 10 : 1;
+    callipers.nudge(step[0] * size, step[1] * size);
+    event.preventDefault();
+  }
+  app.picture.dirty = true;
 }
 
 function caption(app) {

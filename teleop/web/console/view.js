@@ -1,5 +1,6 @@
 // Draws the console from the newest telemetry, once per display frame.
 
+import { ContactState } from "../generated/schema.js";
 import { t } from "../text.js";
 import { $, fixed, setData, setText, show } from "../ui/dom.js";
 import { alarmName, needsAcknowledge, pathAlarm } from "../ui/state.js";
@@ -33,19 +34,19 @@ export class ConsoleView {
   render(now) {
     const { app } = this;
     const clock = performance.now();
-    const telemetry = app.command.telemetry;
     const pathOk = app.pathOk();
-    app.state.render(telemetry, pathOk, clock);
-    app.force.render(pathOk ? telemetry : null, app.sampler.forceRefN);
+    const telemetry = pathOk ? app.command.telemetry : null;
+    app.state.render(telemetry, app.path.lost(pathOk, clock), clock);
+    app.force.render(telemetry, app.sampler.forceRefN);
     if (telemetry && telemetry.stamp_us !== this.renderedStampUs) {
       this.renderedStampUs = telemetry.stamp_us;
       this.renderedAt = now;
     }
     app.picture.render(telemetry, clock);
-    app.latency.render(pathOk ? telemetry : null, clock);
+    app.latency.render(telemetry, clock);
     this.renderDrive(telemetry);
-    app.tone.update(telemetry?.force_n ?? 0, pathOk && telemetry?.contact_state >= 2);
-    app.gamepad.rumble(pathOk && telemetry ? Math.min(1, telemetry.force_n / 20) : 0, clock);
+    app.tone.update(telemetry?.force_n ?? 0, telemetry?.contact_state >= ContactState.TOUCH);
+    app.gamepad.rumble(Math.min(1, (telemetry?.force_n ?? 0) / 20), clock);
     if (clock - this.slowAt < SLOW_MS) return;
     this.slowAt = clock;
     this.renderSlow(telemetry, pathOk, clock);
@@ -57,7 +58,7 @@ export class ConsoleView {
     setData(button, "held", app.deadman.held);
     button.setAttribute("aria-pressed", String(app.deadman.held));
     setText($("deadman-why"), wordForDeadman(app));
-    show($("acknowledge"), needsAcknowledge(telemetry) && app.pathOk());
+    show($("acknowledge"), needsAcknowledge(telemetry));
     const mark = Boolean(telemetry?.mark_shown) && !telemetry.mark_ok;
     if (mark && $("mark").hidden) {
       show($("mark"), true);
@@ -69,18 +70,18 @@ export class ConsoleView {
 
   renderSlow(telemetry, pathOk, now) {
     const { app } = this;
-    const joined = app.joined();
-    pathAlarm(joined && !pathOk ? "path.console_lost" : null);
-    app.sound.update(joined ? alarmName(telemetry, pathOk) : "NONE", now);
+    const lost = app.path.lost(pathOk, now);
+    pathAlarm(lost ? "path.console_lost" : null);
+    app.sound.update(alarmName(telemetry, lost), now);
     const paused = app.sound.pausedFor(now);
     setText($("mute"), paused > 0 ? t("sound.paused", { s: paused }) : t("sound.pause"));
     const link = $("link");
     setData(link, "ok", pathOk);
-    setText(link, t(pathOk ? "link.ok" : joined ? "link.lost" : "link.none"));
+    setText(link, t(pathOk ? "link.ok" : app.joined() ? "link.lost" : "link.none"));
     this.renderLease();
     const mm = app.picture.callipers.distances();
     setText($("measured"), mm.map((d, i) => t("picture.distance", { i: i + 1, mm: fixed(d) })).join("  "));
-    drawScene($("view3d"), pathOk ? telemetry : null);
+    drawScene($("view3d"), telemetry);
   }
 
   renderLease() {

@@ -88,7 +88,8 @@ export class CommandPeer extends Peer {
 
   watch() {
     if (!this.wanted || !this.open || this.retryTimer) return;
-    const since = this.now() - Math.max(this.heartbeatAt, this.openedAt ?? this.now());
-    if (since > OUTAGE_MS) this.rebuild();
+    // Telemetry without heartbeats means a silent guard, not a dead association.
+    const heard = Math.max(this.heartbeatAt, this.telemetryAt, this.openedAt ?? this.now());
+    if (this.now() - heard > OUTAGE_MS) this.rebuild();
   }
 }

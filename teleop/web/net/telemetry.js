@@ -3,6 +3,8 @@
 import { Cause, State, TELEMETRY_FIELDS } from "../generated/schema.js";
 import { decode } from "./msgpack.js";
 
+const UNKNOWN = -1000; // What the gateway sends for a number that nobody knows now.
+
 /** Name of `value` in an enum of the schema, or `String(value)` for a newer peer. */
 export function nameOf(cls, value) {
   return Object.keys(cls).find((name) => cls[name] === value) ?? String(value);
@@ -13,7 +15,7 @@ export function fromArray(values) {
   if (!Array.isArray(values) || values.length < TELEMETRY_FIELDS.length) return null;
   const telemetry = {};
   TELEMETRY_FIELDS.forEach((name, i) => {
-    telemetry[name] = values[i];
+    telemetry[name] = values[i] === UNKNOWN ? NaN : values[i];
   });
   telemetry.stateName = nameOf(State, telemetry.state);
   telemetry.causeName = nameOf(Cause, telemetry.first_out);

@@ -4,6 +4,8 @@ import { PROTOCOL_VERSION } from "../generated/schema.js";
 import { IdentityError, keepToken, prove, token } from "../identity.js";
 import { language } from "../text.js";
 
+const PING_MS = 1000;
+const SILENT_MS = 2500; // A socket that says nothing for so long is replaced.
 const RETRY_MS = [100, 200, 400, 800, 1500];
 const PAGES = { console: "/console", bedside: "/bedside", observer: "/observe" };
 
@@ -22,6 +24,16 @@ export class Signalling {
     this.socket = null;
     this.listeners = new Map();
     this.timer = 0;
+    this.heardAt = 0;
+    this.pings = 0;
+    setInterval(() => this.watch(), PING_MS);
+  }
+
+  watch() {
+    if (this.state === "idle" || !this.socket) return;
+    this.pings += 1;
+    this.send("ping", { seq: this.pings });
+    if (performance.now() - this.heardAt > SILENT_MS) this.connect();
   }
 
   on(type, listener) {
@@ -52,6 +64,7 @@ export class Signalling {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/ws`);
     this.socket = socket;
+    this.heardAt = performance.now();
     this.become(this.welcome ? "lost" : "joining");
     socket.onmessage = (event) => this.socket === socket && this.receive(event.data);
     socket.onclose = () => this.socket === socket && this.closed();
@@ -73,6 +86,7 @@ export class Signalling {
   }
 
   receive(data) {
+    this.heardAt = performance.now();
     const message = JSON.parse(data);
     if (message.type === "challenge") this.hello(message);
     else if (message.type === "welcome") this.welcomed(message);

@@ -22,6 +22,16 @@ function say(text) {
   speechSynthesis.speak(spoken);
 }
 
+async function openCamera() {
+  try {
+    const wanted = { video: { width: 640, frameRate: 10 } };
+    return (await navigator.mediaDevices.getUserMedia(wanted)).getVideoTracks()[0];
+  } catch (error) {
+    console.warn("no camera", error);
+    return null;
+  }
+}
+
 export class TalkPanel {
   constructor(root, signalling, role) {
     this.said = null;
@@ -70,6 +80,21 @@ export class TalkPanel {
       const done = await talk.speak(on);
       this.microphone.setAttribute("aria-pressed", String(on && done));
       setText(this.status, done ? "" : t("talk.no_microphone"));
+    });
+  }
+
+  /** The bedside's camera button; `simulated()` is what is sent while it is off. */
+  camera(talk, simulated) {
+    const button = make("button", { id: "camera", type: "button", dataset: { text: "talk.camera" } });
+    button.setAttribute("aria-pressed", "false");
+    this.microphone.after(button);
+    translate(button.parentElement);
+    button.addEventListener("click", async () => {
+      const on = button.getAttribute("aria-pressed") !== "true";
+      const track = on ? await openCamera() : simulated();
+      if (on && !track) setText(this.status, t("talk.no_camera"));
+      else await talk.show(track);
+      button.setAttribute("aria-pressed", String(on && track !== null));
     });
   }
 

@@ -25,6 +25,7 @@ export class Talk {
     Object.assign(this, { signalling, offers, picture, onTrack, onState });
     this.connection = null;
     this.microphone = null;
+    this.offerId = "";
     signalling.on("talk", (message) => this.heard(message).catch((error) => this.failed(error)));
   }
 
@@ -32,6 +33,10 @@ export class Talk {
   start() {
     if (this.offers) this.offer().catch((error) => this.failed(error));
     else this.signalling.send("talk", { kind: "bye", data: "" });
+  }
+
+  get open() {
+    return this.connection?.connectionState === "connected";
   }
 
   failed(error) {
@@ -69,7 +74,8 @@ export class Talk {
     await connection.setLocalDescription(await connection.createOffer());
     await gathered(connection);
     if (this.connection !== connection) return;
-    this.signalling.send("talk", { kind: "offer", data: connection.localDescription.sdp });
+    this.offerId = crypto.randomUUID();
+    this.tell("offer", this.offerId);
   }
 
   async modest(sender) {
@@ -80,15 +86,23 @@ export class Talk {
     await sender.setParameters(parameters);
   }
 
+  // The id says which offer an answer belongs to: an answer to an older one is ignored.
+  tell(kind, id) {
+    this.signalling.send("talk", { kind, data: `${id}\n${this.connection.localDescription.sdp}` });
+  }
+
   async heard({ kind, data }) {
+    const cut = data.indexOf("\n");
+    const [id, sdp] = [data.slice(0, cut), data.slice(cut + 1)];
     if (kind === "bye" && this.offers) await this.offer();
-    else if (kind === "offer" && !this.offers) await this.answer(data);
-    else if (kind === "answer" && this.connection?.signalingState === "have-local-offer") {
-      await this.connection.setRemoteDescription({ type: "answer", sdp: data });
+    else if (kind === "offer" && !this.offers) await this.answer(id, sdp);
+    else if (kind === "answer" && this.offers && id === this.offerId) {
+      if (this.connection?.signalingState !== "have-local-offer") return;
+      await this.connection.setRemoteDescription({ type: "answer", sdp });
     }
   }
 
-  async answer(sdp) {
+  async answer(id, sdp) {
     const connection = this.make();
     await connection.setRemoteDescription({ type: "offer", sdp });
     this.audio = connection.getTransceivers().find((one) => one.receiver.track.kind === "audio");
@@ -99,7 +113,7 @@ export class Talk {
     await connection.setLocalDescription(await connection.createAnswer());
     await gathered(connection);
     if (this.connection !== connection) return;
-    this.signalling.send("talk", { kind: "answer", data: connection.localDescription.sdp });
+    this.tell("answer", id);
   }
 
   /** Ask for the microphone and speak; false: none, or refused (phrases still work). */

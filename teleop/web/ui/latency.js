@@ -1,6 +1,6 @@
 // The four latency legs with their 50 ms line. The robot's clock decides; the page only shows.
 
-import { t } from "../text.js";
+import { t, translate } from "../text.js";
 import { fixed, make, setData, setText } from "./dom.js";
 
 const LINE_MS = 50;
@@ -21,24 +21,27 @@ export class Percentiles {
 
   add(value, now) {
     if (Number.isFinite(value) && value >= 0) this.samples.push({ value, now });
-    while (this.samples.length > 0 && now - this.samples[0].now > WINDOW_MS) this.samples.shift();
   }
 
-  get() {
+  get(now) {
+    while (this.samples.length > 0 && now - this.samples[0].now > WINDOW_MS) this.samples.shift();
     const sorted = this.samples.map((sample) => sample.value).sort((a, b) => a - b);
     if (sorted.length === 0) return [-1, -1, -1];
     return [0.5, 0.95, 0.99].map((q) => sorted[Math.ceil(q * sorted.length) - 1]);
   }
 }
 
-function ms(value) {
-  return value >= 0 ? fixed(value, value < 100 ? 1 : 0) : "–";
+function ms(value, decimals = 1) {
+  return value >= 0 ? fixed(value, value < 100 ? decimals : 0) : "–";
 }
 
 export class LatencyPanel {
   constructor(root) {
+    const head = make("small", { className: "dim", dataset: { text: "latency.head" } });
+    root.append(make("div", { className: "leg" }, make("span"), make("span"), make("span"), head));
     this.rows = LEGS.map((leg) => this.row(root, leg));
     this.refreshed = -Infinity;
+    translate(root);
   }
 
   row(root, leg) {
@@ -66,8 +69,8 @@ export class LatencyPanel {
       setData(row.node, "over", value > LINE_MS);
       if (!refresh) continue;
       setText(row.value, t("latency.ms", { ms: ms(value) }));
-      const [p50, p95, p99] = row.robot ? row.robot.map((k) => telemetry?.[k] ?? -1) : row.window.get();
-      setText(row.spread, t("latency.spread", { p50: ms(p50), p95: ms(p95), p99: ms(p99) }));
+      const [p50, p95, p99] = row.robot ? row.robot.map((k) => telemetry?.[k] ?? -1) : row.window.get(now);
+      setText(row.spread, t("latency.spread", { p50: ms(p50, 0), p95: ms(p95, 0), p99: ms(p99, 0) }));
     }
   }
 }

@@ -5,6 +5,7 @@ import { Callipers } from "./callipers.js";
 import { $, fitCanvas, fixed, make, setData, setText, show } from "./dom.js";
 import { drawBodyMark, drawOrientation, drawScaleBar, visibleRect } from "./marks.js";
 
+const CALM = new Set(["banner.simulated", "banner.widened"]); // Standing facts: in the corner.
 const NO_STATE = { mm_per_px: 0, apex_x_px: 0, apex_y_px: 0, depth_m: 0, live: true, source: "" };
 
 export class Picture {
@@ -102,7 +103,7 @@ export class Picture {
     if (wanted === this.bannerText) return;
     this.bannerText = wanted;
     const items = words.map((key) => {
-      const className = key === "banner.simulated" ? "calm" : "";
+      const className = CALM.has(key) ? "calm" : "";
       return make("li", { className, textContent: t(key), dataset: { banner: key.slice(7) } });
     });
     $("banners").replaceChildren(...items);

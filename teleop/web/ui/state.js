@@ -10,35 +10,31 @@ const CLAMP_SHOWN_MS = 1500; // A clamp of one cycle must still be readable.
 const MARKS = { NONE: "", LOW: "!", MEDIUM: "!!", HIGH: "!!!" };
 const ACKNOWLEDGED = new Set(["SAFE_STOP", "ESTOP", "FAULT"]);
 
-/** Alarm to show: guard's, or the page's own when its path is gone. */
-export function alarmName(telemetry, pathOk) {
-  if (!pathOk) return "HIGH";
+/** Alarm to show: guard's, or the page's own when its path is lost. */
+export function alarmName(telemetry, lost) {
+  if (lost) return "HIGH";
   return telemetry ? nameOf(Alarm, telemetry.alarm) : "NONE";
 }
 
 export class StatePanel {
-  constructor(joined) {
-    this.joined = joined; // () => true once the page was let in
+  constructor() {
     this.clampSeen = new Map();
-    this.lastKnown = null;
   }
 
-  render(telemetry, pathOk, now) {
-    if (telemetry && pathOk) this.lastKnown = telemetry;
-    const live = pathOk && telemetry;
-    const state = live ? telemetry.stateName : "LOST";
-    const lost = this.joined() && !pathOk;
-    const cause = live ? telemetry.causeName : lost ? "PATH_LOST" : "NONE";
+  /** `live`: telemetry that is true now, or null; `lost`: there was a path and it is gone. */
+  render(live, lost, now) {
+    const state = live ? live.stateName : "LOST";
+    const cause = live ? live.causeName : lost ? "PATH_LOST" : "NONE";
     setText($("state"), t(`state.${state}`));
     setData($("state"), "state", state);
     setText($("cause"), cause === "NONE" ? "" : t(`cause.${cause}`));
     setData($("cause"), "cause", cause);
-    const alarm = this.joined() ? alarmName(telemetry, pathOk) : "NONE";
+    const alarm = alarmName(live, lost);
     setData($("status"), "alarm", alarm);
     setText($("alarm-mark"), MARKS[alarm] ?? "");
-    setText($("state-time"), live ? t("state.time", { s: Math.floor(telemetry.state_ms / 1000) }) : "");
+    setText($("state-time"), live ? t("state.time", { s: Math.floor(live.state_ms / 1000) }) : "");
     this.renderStep(live);
-    this.renderClamps(live ? telemetry.clamps : 0, now);
+    this.renderClamps(live ? live.clamps : 0, now);
   }
 
   renderStep(telemetry) {
