@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -92,9 +94,23 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def parse(text: str, origin: str = "configuration") -> Config:
     """Parse TOML text; ConfigError says which field is wrong and what would be right."""
     try:
-        return msgspec.convert(tomllib.loads(text), Config)
+        table = tomllib.loads(text)
+        _refuse_unknown_limits(table, origin)
+        return msgspec.convert(table, Config)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"{origin}: {error}") from error
+
+
+def _refuse_unknown_limits(table: dict[str, Any], origin: str) -> None:
+    """A misspelt limit must not pass as "default" (a plain dataclass would ignore it)."""
+    limits = table.get("limits")
+    if not isinstance(limits, dict):
+        return
+    known = {field.name for field in dataclasses.fields(Limits)}
+    for name in sorted(set(limits) - known):
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"{origin}: limits.{name} is unknown{hint}")
 
 
 def load(path: Path | None) -> Config:
