@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import struct
 import zlib
 from collections import deque
 from dataclasses import dataclass, field
@@ -127,9 +126,10 @@ def _out(value: Any) -> Any:
         return base64.b85encode(COMMAND.pack(value)).decode()
     if dataclasses.is_dataclass(value):
         return [_out(getattr(value, f.name)) for f in dataclasses.fields(value)]
-    if isinstance(value, deque | tuple | list):
-        return [_out(item) for item in value]
-    return value
+    if isinstance(value, deque):
+        # The long tables, squeezed so that a snapshot fits its slot whatever the limits are.
+        return base64.b85encode(zlib.compress(json.dumps(list(value)).encode(), 1)).decode()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _in(data: Any, like: Any) -> Any:
@@ -141,22 +141,23 @@ def _in(data: Any, like: Any) -> Any:
         parts = {n: _in(d, getattr(like, n)) for n, d in zip(names, data, strict=True)}
         return type(like)(**parts)
     if isinstance(like, deque):
-        return deque((tuple(item) for item in data), maxlen=like.maxlen)
+        items = json.loads(zlib.decompress(base64.b85decode(data)))
+        return deque((tuple(item) for item in items), maxlen=like.maxlen)
     if isinstance(like, tuple):
         return tuple(data)
     return type(like)(data) if isinstance(like, IntEnum | Clamp) else data
 
 
 def dump(memory: Memory) -> bytes:
-    """Return `memory` as compressed JSON; floats keep every bit (shortest exact form, NaN too)."""
-    return zlib.compress(json.dumps(_out(memory), separators=(",", ":")).encode(), 1)
+    """Return `memory` as JSON; floats keep every bit (shortest exact form, NaN too)."""
+    return json.dumps(_out(memory), separators=(",", ":")).encode()
 
 
 def load(data: bytes) -> Memory:
     """Return the memory in `data`; ValueError: not a snapshot of this version."""
     try:
-        memory = _in(json.loads(zlib.decompress(data)), Memory())
-    except (TypeError, AttributeError, LookupError, zlib.error, struct.error) as error:
+        memory = _in(json.loads(data), Memory())
+    except (TypeError, AttributeError, LookupError, zlib.error) as error:
         raise ValueError(f"not a snapshot of this version: {error}") from error
     assert isinstance(memory, Memory)
     return memory
