@@ -1,0 +1,1 @@
+"""The guard process: standard library only, the one place that permits motion."""
