@@ -74,7 +74,7 @@ class LaneReplay:
         self._core: Core | None = None
         self._reason = "the recording begins in the middle"
         self._sequence = 0
-        self._incarnation = 0
+        self._incarnation: int | None = None
         self._span_open = False
 
     def feed(self, message: Message) -> None:
@@ -101,7 +101,7 @@ class LaneReplay:
         """A new incarnation is a new process: fresh when its first step is here."""
         if report.incarnation == self._incarnation:
             return
-        if self._incarnation:
+        if self._incarnation is not None:
             self._leave("the process was restarted and its first steps are not recorded")
         self._incarnation = report.incarnation
         if report.cycle <= 1:
@@ -123,7 +123,7 @@ class LaneReplay:
         state = self._snapshots.get(now_ns)
         if self._core is not None or state is None:
             return
-        core = self._lane.make(self._facts, self._incarnation)
+        core = self._lane.make(self._facts, self._incarnation or 0)
         try:
             core.restore(state)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
