@@ -89,6 +89,8 @@ def arm(m: Memory, i: GuardInputs, limits: Limits) -> int:
     """Force, instrument, workspace, and the measured motion against the permit."""
     fresh = not m.arm.lost
     m.contact.update(i.arm, fresh, i.now_ns, limits)
+    if not m.arm.seen:
+        m.motion.brake_since_ns = 0  # nobody is there yet who could brake: time starts anew
     bits = m.motion.check(i.arm, fresh, i.now_ns, limits)
     if not m.contact.sensor_ok():
         bits |= mask(Cause.FORCE_SENSOR_INVALID)
