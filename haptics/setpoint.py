@@ -33,8 +33,9 @@ from haptics.vec import (
 )
 from safety.states import Clamp
 
-SLIP_M = 0.002
-"""Largest lead of the hand: at 30 mm/s the robot comes to rest within 70 ms of the hand."""
+SLIP_M = 0.0015
+"""Largest lead of the hand: at 30 mm/s the robot comes to rest within 50 ms of the hand, and the
+offset stays below the 2 mm that a short HOLD may resume with."""
 SLIP_RAD = 0.035
 FOLLOW_1_S = 25.0
 """Gain from the lead to speed; the hand's own velocity is fed forward, so the lead stays small."""
@@ -77,6 +78,8 @@ class Caps:
     """What limits motion in this cycle."""
 
     v_m_s: float
+    v_into_m_s: float
+    """Cap of free motion towards the patient: the skin may be anywhere."""
     w_rad_s: float
     tilt_max_rad: float
     workspace_min_m: Vec
@@ -142,8 +145,8 @@ class SetPoint:
         if not axis_free:
             self.anchor_p_m = add(self.anchor_p_m, (0.0, 0.0, lead_p[2]))
             lead_p = (lead_p[0], lead_p[1], 0.0)
-        lead_p, slipped_p = _slip(lead_p, SLIP_M)
-        lead_r, slipped_r = _slip(lead_r, SLIP_RAD)
+        lead_p, slipped_p = _slip(lead_p, SLIP_M, self.v_m_s)
+        lead_r, slipped_r = _slip(lead_r, SLIP_RAD, self.w_rad_s)
         self.anchor_p_m = add(self.anchor_p_m, slipped_p)
         self.anchor_r_rad = add(self.anchor_r_rad, slipped_r)
         if slipped_p != ZERO or slipped_r != ZERO:
@@ -151,8 +154,9 @@ class SetPoint:
         feed_v = hand.v_m_s if axis_free else (hand.v_m_s[0], hand.v_m_s[1], 0.0)
         wanted_v = add(feed_v, scale(lead_p, FOLLOW_1_S))
         wanted_w = add(hand.w_rad_s, scale(lead_r, FOLLOW_1_S))
-        if norm(wanted_v) > caps.v_m_s:
+        if norm(wanted_v) > caps.v_m_s or wanted_v[2] > caps.v_into_m_s:
             clamps |= Clamp.SPEED
+            wanted_v = (wanted_v[0], wanted_v[1], min(wanted_v[2], caps.v_into_m_s))
         if norm(wanted_w) > caps.w_rad_s:
             clamps |= Clamp.ROTATION_SPEED
         self.v_m_s = _speed(self.v_m_s, capped(wanted_v, caps.v_m_s), ACCELERATION_M_S2 * dt_s)
@@ -232,9 +236,13 @@ def within_workspace(v_m_s: Vec, base_p_m: Vec, caps: Caps) -> Vec:
     )
 
 
-def _slip(lead: Vec, limit: float) -> tuple[Vec, Vec]:
-    """Split a lead into what is kept and what is given up."""
-    kept = capped(lead, limit)
+def _slip(lead: Vec, limit: float, speed: Vec) -> tuple[Vec, Vec]:
+    """Split a lead into what is kept and what is given up.
+
+    A hand that is behind (its velocity ran ahead of its position) pulls back in full: giving that
+    up would let a wrong velocity move the robot for ever.
+    """
+    kept = lead if dot(lead, speed) < 0.0 else capped(lead, limit)
     return kept, ZERO if kept is lead else sub(lead, kept)
 
 

@@ -12,7 +12,7 @@ from haptics.contact import PRESSING, TOUCH_N, ContactInputs, ContactMonitor
 from haptics.filters import LowPass, slew
 from haptics.vec import ZERO, Vec, column, dot, sub
 from safety.limits import Limits
-from safety.states import Clamp, ContactState
+from safety.states import Clamp, ContactState, PermitKind
 from teleop.servo.law import Situation
 from teleop.servo.permit_gate import Mode
 
@@ -191,7 +191,9 @@ class NormalAxis:
         into = v_max if self.pressed else 0.0
         v = self.force.velocity(force_n, s.dt_s, -v_max, into, integrate=self.pressed)
         travel = dot(sub(s.arm.base_p_probe_m, self.base_p_start_m), axis)
-        if abs(travel) >= s.permit.travel_max_m and v * travel > 0.0:
+        regulating = s.permit.kind is PermitKind.REGULATE
+        most = s.permit.travel_max_m if regulating else self.limits.regulate_travel_m
+        if abs(travel) >= most and v * travel > 0.0:
             return 0.0
         return v
 

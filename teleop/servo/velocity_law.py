@@ -94,6 +94,7 @@ class VelocityLaw:
         cap = s.permit.v_max_m_s if free else min(s.permit.v_max_m_s, s.permit.v_contact_m_s)
         return Caps(
             v_m_s=cap * s.permit.ramp,
+            v_into_m_s=min(cap, s.permit.v_contact_m_s) * s.permit.ramp,
             w_rad_s=s.permit.w_max_rad_s * s.permit.ramp,
             tilt_max_rad=self._limits.tilt_max_rad,
             workspace_min_m=self._limits.workspace_min_m,
