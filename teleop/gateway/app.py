@@ -15,6 +15,7 @@ from teleop import channels
 from teleop.config import Config
 from teleop.gateway.actions import Actions
 from teleop.gateway.command import CommandPeers
+from teleop.gateway.doorman import Doorman
 from teleop.gateway.events import EventSender
 from teleop.gateway.hub import Hub
 from teleop.gateway.life import Life
@@ -44,6 +45,7 @@ class Gateway:
         self._run_dir = run_dir
         self._listener = listener
         self._notes = Notes(run_dir)
+        self._doorman = Doorman()
         store = SessionStore(run_dir)
         registry = Registry(store.load(), lambda: secrets.token_urlsafe(32))
         greeter = Greeter(config, read_site(run_dir))
@@ -69,7 +71,9 @@ class Gateway:
             page.refuse(Reason.REBUILD, detail)
 
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[guard_door], client_max_size=4096)
+        app = web.Application(
+            middlewares=[self._doorman.middleware(), guard_door], client_max_size=4096
+        )
         app[DOOR] = Door(self._listener)
         add_pages(app)
         app.router.add_get("/health", self._health)
@@ -89,6 +93,7 @@ class Gateway:
     async def _watch_sockets(self) -> None:
         while True:
             await asyncio.sleep(SLOW_NS / 2e9)
+            self._doorman.dismiss_idle(now_ns())
             self._signalling.check_timeouts(now_ns())
 
     async def run(self, life: Life) -> None:
@@ -97,7 +102,8 @@ class Gateway:
             self._application(), access_log=None, shutdown_timeout=SHUTDOWN_S, handle_signals=False
         )
         await runner.setup()
-        await web.SockSite(runner, self._listener.socket, ssl_context=self._listener.tls).start()
+        assert runner.server is not None
+        server = await self._doorman.open(runner.server, self._listener.socket, self._listener.tls)
         self._announce()
         gc.collect()
         gc.freeze()
@@ -114,6 +120,7 @@ class Gateway:
         finally:
             for task in [ending, *parts]:
                 task.cancel()
+            server.close()
             await self._command.close()
             await self._signalling.close()
             await runner.cleanup()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from teleop.gateway.listen import Door
 
@@ -27,8 +27,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """COOP and COEP also give the page its fine timer (reference/media_transport.md section 5)."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def security_policy(host: str, *, tls: bool) -> str:

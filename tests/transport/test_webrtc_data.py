@@ -18,7 +18,7 @@ from teleop import channels
 from teleop.gateway.command import CommandPeer, CommandPeers, FrameSink
 from transport.schema import CHANNEL_COMMAND, CHANNEL_TELEMETRY
 from transport.webrtc import ice
-from transport.webrtc.data import DataClient, DataServer, OfferError
+from transport.webrtc.data import DataClient, DataServer, OfferError, is_strong
 
 WAIT_S = 30.0
 
@@ -62,12 +62,21 @@ def test_messages_pass_both_ways_and_closing_is_seen() -> None:
         assert server.send(CHANNEL_TELEMETRY, b"state")
         await until(lambda: up and down and telemetry)
         assert (up, down, telemetry) == ([b"frame"], [b"beat"], [b"state"])
+        assert is_strong(*server.encryption()), "also shows that aiortc still has what we read"
         await client.close()
         await until(lambda: gone)
         assert not server.send(CHANNEL_COMMAND, b"nobody listens")
         await server.close()
 
     run(scenario())
+
+
+def test_weak_encryption_is_refused() -> None:
+    assert is_strong("ECDHE-ECDSA-AES128-GCM-SHA256", "DTLSv1.2")
+    assert is_strong("ECDHE-ECDSA-CHACHA20-POLY1305", "DTLSv1.2")
+    assert not is_strong("ECDHE-ECDSA-AES128-SHA256", "DTLSv1.2")
+    assert not is_strong("ECDHE-ECDSA-AES128-GCM-SHA256", "DTLSv1")
+    assert not is_strong("None", "Unknown")
 
 
 def test_only_loopback_is_used_when_the_site_says_so() -> None:

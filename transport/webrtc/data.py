@@ -40,6 +40,11 @@ def _check_offer(sdp: str) -> None:
         raise OfferError("a command offer has exactly one section: application")
 
 
+def is_strong(cipher: str, protocol: str) -> bool:
+    """True for authenticated encryption under DTLS 1.2 or newer (reference/safety.md section 3)."""
+    return protocol in ("DTLSv1.2", "DTLSv1.3") and ("GCM" in cipher or "CHACHA20" in cipher)
+
+
 def _is_unreliable(channel: RTCDataChannel) -> bool:
     return not channel.ordered and channel.maxRetransmits == 0
 
@@ -133,8 +138,19 @@ class DataServer:
             channel.on("message", self._on_command)
 
     def _state_changed(self) -> None:
-        if self._connection.connectionState in ("failed", "closed"):
-            self._gone(f"connection_{self._connection.connectionState}")
+        state = self._connection.connectionState
+        if state in ("failed", "closed"):
+            self._gone(f"connection_{state}")
+        elif state == "connected" and not is_strong(*self.encryption()):
+            self._gone("encryption_too_weak")
+
+    def encryption(self) -> tuple[str, str]:
+        """Cipher and protocol of the DTLS connection (aiortc has no public way to ask)."""
+        assert self._connection.sctp is not None
+        tls = self._connection.sctp.transport._ssl
+        if tls is None:
+            return "", ""
+        return str(tls.get_cipher_name()), str(tls.get_protocol_version_name())
 
     def _gone(self, reason: str) -> None:
         if not self._closed:
