@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from safety.messages import ArmState, GuardReport, MediaStatus, ServoReport
@@ -22,6 +24,79 @@ UNKNOWN = -1000.0
 ORIGIN = (0.0, 0.0, 0.0)
 NO_TURN = (0.0, 0.0, 0.0, 1.0)
 LATCHED = (State.SAFE_STOP, State.ESTOP, State.FAULT)
+NOTHING: Mapping[str, Any] = MappingProxyType(
+    {
+        "stamp_us": 0,
+        "state": int(State.INIT),
+        "state_ms": 0.0,
+        "first_out": int(Cause.NONE),
+        "causes": 0,
+        "live_causes": 0,
+        "alarm": int(Alarm.NONE),
+        "step": int(Step.WAIT_FOR_ARM),
+        "epoch": 0,
+        "engagement": 0,
+        "permit": int(PermitKind.NONE),
+        "contact": 0,
+        "contact_state": int(ContactState.LOST),
+        "instrument": 0,
+        "clamps": 0,
+        "force_n": UNKNOWN,
+        "force_ref_n": UNKNOWN,
+        "f_max_n": 0.0,
+        "v_max_m_s": 0.0,
+        "probe_p_m": ORIGIN,
+        "probe_q": NO_TURN,
+        "probe_v_m_s": ORIGIN,
+        "q_rad": (0.0,) * 7,
+        "offset_m": UNKNOWN,
+        "loop_ms": -1.0,
+        "age_ms": -1.0,
+        "image_ms": -1.0,
+        "haptic_ms": -1.0,
+        "slots_missed": 0,
+        "qualified": 0.0,
+        "mark_shown": False,
+        "mark_ok": False,
+        "stop_tested": False,
+        "bedside_input": False,
+        "bedside_page": False,
+        "consent": False,
+        "consent_left_s": 0.0,
+        "acknowledged": False,
+        "deadman": False,
+        "session": 0,
+        "fps": 0.0,
+        "live": False,
+        "observe_only": True,
+        "stop_ms": -1.0,
+        "stop_force_n": UNKNOWN,
+        "needle_depth_m": UNKNOWN,
+        "powered": False,
+        "braked": False,
+        "simulated": False,
+        "widened": False,
+        "servo_lateness_us": UNKNOWN,
+        "commands_accepted": 0,
+        "commands_rejected": 0,
+        "last_rejection": 0,
+    }
+)
+"""Telemetry before anything was heard."""
+
+GUARD_SAME = (
+    "causes", "live_causes", "epoch", "engagement", "slots_missed", "mark_ok", "stop_tested",
+    "bedside_input", "bedside_page", "consent", "acknowledged", "deadman", "session", "powered",
+    "braked", "simulated", "commands_accepted", "commands_rejected", "last_rejection",
+)  # fmt: skip
+GUARD_ENUMS = (
+    "state", "first_out", "alarm", "step", "permit", "contact", "instrument", "clamps",
+)  # fmt: skip
+GUARD_NUMBERS = (
+    "f_max_n", "v_max_m_s", "loop_ms", "age_ms", "image_ms", "haptic_ms", "qualified", "stop_ms",
+    "stop_force_n",
+)  # fmt: skip
+"""Fields of `GuardReport` that telemetry has under the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +166,7 @@ def compose(facts: Facts) -> Telemetry:
     report = facts.report
     if report is not None and not facts.guard_alive:
         report = guard_silent(report)
-    values = _nothing(facts)
+    values = _start(facts)
     if report is not None:
         values |= _from_guard(report, facts.now_ns)
     values |= _from_arm(facts)
@@ -106,116 +181,29 @@ def compose(facts: Facts) -> Telemetry:
     return Telemetry(**values)
 
 
-def _nothing(facts: Facts) -> dict[str, Any]:
-    """Telemetry before anything was heard."""
-    return {
-        "stamp_us": 0,
+def _start(facts: Facts) -> dict[str, Any]:
+    """What does not depend on any one process."""
+    return dict(NOTHING) | {
         "seq": facts.seq,
-        "state": int(State.INIT),
-        "state_ms": 0.0,
-        "first_out": int(Cause.NONE),
-        "causes": 0,
-        "live_causes": 0,
-        "alarm": int(Alarm.NONE),
-        "step": int(Step.WAIT_FOR_ARM),
-        "epoch": 0,
-        "engagement": 0,
-        "permit": int(PermitKind.NONE),
-        "contact": 0,
-        "contact_state": int(ContactState.LOST),
-        "instrument": 0,
-        "clamps": 0,
-        "force_n": UNKNOWN,
-        "force_ref_n": UNKNOWN,
-        "f_max_n": 0.0,
-        "v_max_m_s": 0.0,
-        "probe_p_m": ORIGIN,
-        "probe_q": NO_TURN,
-        "probe_v_m_s": ORIGIN,
-        "q_rad": (0.0,) * 7,
-        "offset_m": UNKNOWN,
-        "loop_ms": -1.0,
         "loop_p50_ms": facts.loop.p50_ms,
         "loop_p95_ms": facts.loop.p95_ms,
         "loop_p99_ms": facts.loop.p99_ms,
-        "age_ms": -1.0,
         "age_p50_ms": facts.age.p50_ms,
         "age_p95_ms": facts.age.p95_ms,
         "age_p99_ms": facts.age.p99_ms,
-        "image_ms": -1.0,
-        "haptic_ms": -1.0,
-        "slots_missed": 0,
-        "qualified": 0.0,
-        "mark_shown": False,
-        "mark_ok": False,
-        "stop_tested": False,
-        "bedside_input": False,
-        "bedside_page": False,
-        "consent": False,
-        "consent_left_s": 0.0,
-        "acknowledged": False,
-        "deadman": False,
-        "session": 0,
-        "fps": 0.0,
-        "live": False,
-        "observe_only": True,
-        "stop_ms": -1.0,
-        "stop_force_n": UNKNOWN,
-        "needle_depth_m": UNKNOWN,
-        "powered": False,
-        "braked": False,
-        "simulated": False,
-        "widened": False,
-        "servo_lateness_us": UNKNOWN,
         "record_drops": facts.record_drops,
-        "commands_accepted": 0,
-        "commands_rejected": 0,
-        "last_rejection": 0,
     }
 
 
 def _from_guard(report: GuardReport, now_ns: int) -> dict[str, Any]:
-    return {
-        "state": int(report.state),
+    values: dict[str, Any] = {name: getattr(report, name) for name in GUARD_SAME}
+    values |= {name: int(getattr(report, name)) for name in GUARD_ENUMS}
+    values |= {name: finite(getattr(report, name)) for name in GUARD_NUMBERS}
+    return values | {
         "state_ms": max(0.0, (now_ns - report.since_ns) / 1e6),
-        "first_out": int(report.first_out),
-        "causes": report.causes,
-        "live_causes": report.live_causes,
-        "alarm": int(report.alarm),
-        "step": int(report.step),
-        "epoch": report.epoch,
-        "engagement": report.engagement,
-        "permit": int(report.permit),
-        "contact": int(report.contact),
-        "instrument": int(report.instrument),
-        "clamps": int(report.clamps),
-        "f_max_n": finite(report.f_max_n),
-        "v_max_m_s": finite(report.v_max_m_s),
-        "loop_ms": finite(report.loop_ms),
-        "age_ms": finite(report.age_ms),
-        "image_ms": finite(report.image_ms),
-        "haptic_ms": finite(report.haptic_ms),
-        "slots_missed": report.slots_missed,
-        "qualified": finite(report.qualified),
-        "mark_shown": report.mark >= 0 and not report.mark_ok,
-        "mark_ok": report.mark_ok,
-        "stop_tested": report.stop_tested,
-        "bedside_input": report.bedside_input,
-        "bedside_page": report.bedside_page,
-        "consent": report.consent,
         "consent_left_s": max(0.0, (report.consent_until_ns - now_ns) / 1e9),
-        "acknowledged": report.acknowledged,
-        "deadman": report.deadman,
-        "session": report.session,
-        "stop_ms": finite(report.stop_ms),
-        "stop_force_n": finite(report.stop_force_n),
-        "powered": report.powered,
-        "braked": report.braked,
-        "simulated": report.simulated,
+        "mark_shown": report.mark >= 0 and not report.mark_ok,
         "widened": report.limits_widened,
-        "commands_accepted": report.commands_accepted,
-        "commands_rejected": report.commands_rejected,
-        "last_rejection": report.last_rejection,
     }
 
 
