@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from teleop.cli.text import Texts
-from teleop.cli.views import pick, terminal_kept
+from teleop.cli.views import Bedside, pick, terminal_kept
 from teleop.config import Config, ConfigError, load
 from teleop.supervisor.errors import SupervisorError
 from teleop.supervisor.preflight import BUILT_IN_SOURCES
@@ -96,9 +96,10 @@ def run_demo(request: Request) -> tuple[int, str]:
         auto_s=request.auto_s,
         trajectory=request.trajectory,
     )
-    key_here = request.auto_s > 0 or bedside != "key" or has_terminal()
+    path = "" if bedside == "key" else bedside
+    shown = Bedside(path, has_terminal(), scripted=request.auto_s > 0)
     try:
-        with terminal_kept(), pick(request.json_lines, texts, key_here) as view:
+        with terminal_kept(), pick(request.json_lines, texts, shown) as view:
             _warn(config, view)
             return Session(config, options, view).run(), ""
     except SupervisorError as error:

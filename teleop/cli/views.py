@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 import termios
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -32,12 +33,24 @@ def number(value: float, digits: int = 0) -> str:
     return f"{value:.{digits}f}" if value >= 0 else "-"
 
 
+@dataclass(frozen=True, slots=True)
+class Bedside:
+    """Where the bedside stop is that does not pass through the network."""
+
+    path: str = ""
+    """A device or socket; empty: the key of this terminal."""
+    terminal: bool = True
+    """There is a terminal whose keys guard can read."""
+    scripted: bool = False
+    """A scripted nurse holds it."""
+
+
 class TextView:
     """Sentences and tables; the base of the two views for people."""
 
-    def __init__(self, texts: Texts, key_here: bool, console: Console | None = None) -> None:
+    def __init__(self, texts: Texts, bedside: Bedside, console: Console | None = None) -> None:
         self._texts = texts
-        self._key_here = key_here
+        self._bedside = bedside
         self.console = console or Console(highlight=False)
 
     def say(self, key: str, **values: object) -> None:
@@ -46,13 +59,19 @@ class TextView:
 
     def joined(self, urls: dict[str, str], _facts: dict[str, object]) -> None:
         """Print the addresses."""
+        if self._bedside.scripted:
+            self.console.print(self._texts("cli.auto_watch", url=urls["observer"]), soft_wrap=True)
+            return
         self.console.print()
         self.console.print(self._texts("cli.open"), style="bold")
         for role in ("bedside", "console", "observer"):
             label = self._texts(f"cli.{role}")
             self.console.print(f"  {label:<10} {urls[role]}", soft_wrap=True)
         self.console.print(self._texts("cli.codes"))
-        self.say("cli.key" if self._key_here else "cli.no_key")
+        if self._bedside.path:
+            self.say("cli.input", path=self._bedside.path)
+        else:
+            self.say("cli.key" if self._bedside.terminal else "cli.no_key")
         self.console.print()
 
     def line(self, status: Status) -> str:
@@ -116,8 +135,8 @@ class TextView:
 class LiveView(TextView):
     """One line at the bottom of a terminal that is rewritten in place."""
 
-    def __init__(self, texts: Texts, key_here: bool) -> None:
-        super().__init__(texts, key_here)
+    def __init__(self, texts: Texts, bedside: Bedside) -> None:
+        super().__init__(texts, bedside)
         self._live = Live(console=self.console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> LiveView:
@@ -144,8 +163,8 @@ class LiveView(TextView):
 class PlainView(TextView):
     """A line every few seconds and with every change of state (no terminal)."""
 
-    def __init__(self, texts: Texts, key_here: bool) -> None:
-        super().__init__(texts, key_here, Console(highlight=False, width=200))
+    def __init__(self, texts: Texts, bedside: Bedside) -> None:
+        super().__init__(texts, bedside, Console(highlight=False, width=200))
         self._last = ("", "", "")
         self._printed_ns = 0
 
@@ -205,7 +224,8 @@ class JsonView:
     def stopped(self, stopped: Stopped, recording: dict[str, object] | None) -> None:
         """How the session ended."""
         self._print("stopped", rest=stopped.rest, rest_s=stopped.rest_s, whole_s=stopped.whole_s,
-                    killed=list(stopped.killed), recording=recording)  # fmt: skip
+                    killed=list(stopped.killed), left_s=stopped.left_s,
+                    recording=recording)  # fmt: skip
 
     def result(self, result: dict[str, object]) -> None:
         """What a scripted session measured."""
@@ -252,8 +272,8 @@ def terminal_kept() -> Any:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def pick(json_lines: bool, texts: Texts, key_here: bool) -> LiveView | PlainView | JsonView:
+def pick(json_lines: bool, texts: Texts, bedside: Bedside) -> LiveView | PlainView | JsonView:
     """The view for this output."""
     if json_lines:
         return JsonView()
-    return LiveView(texts, key_here) if sys.stdout.isatty() else PlainView(texts, key_here)
+    return LiveView(texts, bedside) if sys.stdout.isatty() else PlainView(texts, bedside)

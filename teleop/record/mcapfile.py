@@ -76,9 +76,10 @@ class McapFile:
         """Write the closing metadata and the index; the file gets its final name."""
         self._writer.add_metadata("end", end)
         self._writer.finish()  # type: ignore[no-untyped-call]
+        self.flush()
+        self.part.rename(self.path)  # complete already; the disk may take its time below
         self.flush(sync=True)
         self._stream.close()
-        self.part.rename(self.path)
         return self.path
 
     def abandon(self) -> None:

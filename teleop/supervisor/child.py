@@ -13,6 +13,7 @@ from teleop.processes import ProcessSpec
 
 LOG_LIMIT_BYTES = 4 << 20
 """A log longer than this is cut, so that a noisy process cannot fill the shared memory."""
+ENDING_NICE = -5
 _ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -62,6 +63,11 @@ class Child:
             os.setpriority(os.PRIO_PROCESS, self.pid, self.spec.nice)
         except OSError as error:
             self.notes.append(f"priority {self.spec.nice} refused ({error.strerror})")
+
+    def prefer(self) -> None:
+        """Let it finish quickly: the session ends and nothing else is as urgent."""
+        with contextlib.suppress(OSError):  # refused without rights, or it has ended: no harm
+            os.setpriority(os.PRIO_PROCESS, self.pid, ENDING_NICE)
 
     def poll(self) -> int | None:
         """Exit code when it has ended (negative: signal), else None."""

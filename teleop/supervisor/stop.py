@@ -19,6 +19,9 @@ HURRY_NS = 300_000_000
 """After a second Ctrl-C: what is left for leaving (brakes take 100 ms, a recording 200 ms)."""
 SHARE_NS = {"servo": 200_000_000, "arm": 300_000_000, "guard": 200_000_000}
 """How long the next process waits for this one to leave."""
+LAST = STOP_ORDER[-1]
+"""The recorder hears everybody's last note, and keeps this much time for itself."""
+LAST_NS = 600_000_000
 POLL_S = 0.005
 
 
@@ -31,6 +34,8 @@ class Stopped:
     rest_s: float
     killed: tuple[str, ...]
     whole_s: float
+    left_s: dict[str, float]
+    """When each process was seen to have left."""
 
 
 class _Stopper:
@@ -40,6 +45,14 @@ class _Stopper:
         self._start_ns = now_ns()
         self._end_ns = self._start_ns + WHOLE_NS
         self._hurried = False
+        self.left_s: dict[str, float] = {}
+
+    def _pause(self) -> None:
+        """Sleep until something ends, a few ms at most; note who has left."""
+        self._supervisor.wait((), POLL_S)
+        for name, child in self._supervisor.children.items():
+            if name not in self.left_s and not child.alive:
+                self.left_s[name] = round(self.passed_ns() / 1e9, 3)
 
     def _hurrying(self) -> bool:
         """True when waits for an order are to be skipped; the last wait becomes short."""
@@ -57,21 +70,23 @@ class _Stopper:
         while not done():
             if self._hurrying() or now_ns() >= min(end_ns, self._end_ns):
                 return False
-            self._supervisor.wait((), POLL_S)
+            self._pause()
         return True
 
-    def everybody_left(self) -> None:
-        """Wait for the last ones, as long as the whole stop may take."""
-        children = self._supervisor.children.values()
-        while any(c.alive for c in children) and now_ns() < self._end_ns:
+    def all_left(self, but: str = "") -> None:
+        """Wait until everybody (but one) has left, as long as the stop may take."""
+        children = [c for name, c in self._supervisor.children.items() if name != but]
+        end_ns = self._end_ns - (LAST_NS if but else 0)
+        while any(c.alive for c in children) and now_ns() < min(end_ns, self._end_ns):
             self._hurrying()
-            self._supervisor.wait((), POLL_S)
+            self._pause()
 
     def leave(self, name: str) -> None:
         """Ask one process to leave and give it its share of the time."""
         child = self._supervisor.children.get(name)
         if child is None:
             return
+        child.prefer()
         child.send(signal.SIGTERM)
         self.until(lambda: not child.alive, SHARE_NS.get(name, 0))
 
@@ -83,7 +98,7 @@ class _Stopper:
         for child in late:
             self._supervisor.notes.write(now_ns(), kind="killed", process=child.spec.name)
         while any(child.alive for child in late):
-            self._supervisor.wait((), POLL_S)
+            self._pause()
         return tuple(child.spec.name for child in late)
 
 
@@ -97,8 +112,10 @@ def stop_all(supervisor: Supervisor, hurry: Callable[[], bool] = lambda: False) 
     known = [name for name in STOP_ORDER if name in supervisor.children]
     others = [name for name in supervisor.children if name not in STOP_ORDER]
     for name in (*others, *known):
+        if name == LAST:
+            stopper.all_left(but=LAST)
         stopper.leave(name)
-    stopper.everybody_left()
+    stopper.all_left()
     killed = stopper.kill_rest()
     supervisor.children.clear()
-    return Stopped(rest, rest_s, killed, stopper.passed_ns() / 1e9)
+    return Stopped(rest, rest_s, killed, stopper.passed_ns() / 1e9, stopper.left_s)

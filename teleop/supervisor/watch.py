@@ -128,12 +128,12 @@ class Supervisor:
         return event
 
     def arm_rests(self) -> bool:
-        """The arm stands still with its brakes on, or its box is gone."""
+        """The arm stands still with its brakes on, or its box is gone or never powered it."""
         arm = self.children.get("arm")
         if arm is None or not arm.alive:
             return True
         item = self._arm.read()
-        return item is not None and at_rest(item[1], now_ns())
+        return item is None or at_rest(item[1], now_ns())
 
     def end_life(self) -> None:
         """Close the life pipe: children that missed their signal leave now."""

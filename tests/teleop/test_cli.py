@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from teleop.cli.app import app
 from teleop.cli.demo import Request, effective, run_demo
 from teleop.cli.text import FOLDER, Texts
-from teleop.cli.views import JsonView, PlainView, result_table
+from teleop.cli.views import Bedside, JsonView, PlainView, result_table
 from teleop.config import ConfigError
 from teleop.supervisor.status import Status
 from teleop.supervisor.stop import Stopped
@@ -144,7 +144,7 @@ def test_the_status_line_says_state_cause_and_next_step(
     language: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = Texts(language)
-    view = PlainView(texts, key_here=True)
+    view = PlainView(texts, Bedside())
     status = Status(
         state="HOLD", first_out="COMMAND_AGE", step="ALLOW_MOTION", guard_alive=True,
         loop_p50_ms=31.4, force_n=4.96, fps=30.0,
@@ -163,7 +163,7 @@ def test_the_status_line_says_state_cause_and_next_step(
 
 def test_the_views_show_a_crash_with_its_last_lines(capsys: pytest.CaptureFixture[str]) -> None:
     event = Ended("servo", "exit code 7", "the gears [b]are[/b] jammed", 0.5, True)
-    PlainView(Texts("en"), key_here=True).ended(event)
+    PlainView(Texts("en"), Bedside()).ended(event)
     out = capsys.readouterr().out
     assert "both people" in out
     assert "the gears [b]are[/b] jammed" in out
@@ -173,7 +173,7 @@ def test_the_views_show_a_crash_with_its_last_lines(capsys: pytest.CaptureFixtur
 
 def test_the_end_names_the_recording(capsys: pytest.CaptureFixture[str]) -> None:
     facts: dict[str, object] = {"file": "a.mcap", "bytes": 1_500_000, "drops": 3, "error": ""}
-    PlainView(Texts("en"), key_here=True).stopped(Stopped(True, 0.1, (), 0.4), facts)
+    PlainView(Texts("en"), Bedside()).stopped(Stopped(True, 0.1, (), 0.4, {}), facts)
     assert "a.mcap (1.5 MB, 3 dropped)" in capsys.readouterr().out
 
 
@@ -186,7 +186,7 @@ def test_the_result_table_has_a_mark_per_criterion(capsys: pytest.CaptureFixture
         ],
         "measured": {"loop_ms": {"p50": 31.25, "p99": 44.0}},
     }
-    view = PlainView(Texts("en"), key_here=True)
+    view = PlainView(Texts("en"), Bedside())
     view.result(result)
     out = capsys.readouterr().out
     assert out.count("✓") == 1

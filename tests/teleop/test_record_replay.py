@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -101,9 +101,9 @@ def replayed(path: Path) -> dict[str, LaneReport]:
 
 
 @pytest.fixture(params=["servo", "guard"])
-def lane(request: pytest.FixtureRequest) -> Iterator[tuple[str, Tape]]:
+def lane(request: pytest.FixtureRequest) -> tuple[str, Tape]:
     name = str(request.param)
-    yield name, servo_tape() if name == "servo" else guard_tape()
+    return name, servo_tape() if name == "servo" else guard_tape()
 
 
 def steps_of(tape: Tape) -> list[bytes]:
@@ -138,9 +138,7 @@ def test_a_recording_that_begins_in_the_middle(tmp_path: Path, lane: tuple[str, 
     assert report.identical > 0
 
 
-def test_a_changed_decision_is_found_with_its_field(
-    tmp_path: Path, lane: tuple[str, Tape]
-) -> None:
+def test_a_changed_decision_is_found_with_its_field(tmp_path: Path, lane: tuple[str, Tape]) -> None:
     name, tape = lane
     layout: Any = m.SERVO_STEP if name == "servo" else m.GUARD_STEP
     numbers = [i for i, (topic, _, _) in enumerate(tape) if topic.endswith("_step")]
