@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ async def scan(run_dir: Path, path: HandPath, seconds: float) -> Result:
         await _until_done(nurse, expert, start_ns, seconds)
     except (ClientError, TimeoutError, OSError) as problem:
         error = f"{type(problem).__name__}: {problem}"
+    except asyncio.CancelledError:  # the supervisor asks to leave: report what was measured
+        error = "ended from outside before the scan was done"
     finally:
         await expert.close()
         await nurse.close()
@@ -82,6 +85,7 @@ def _where(expert: ScriptedExpert, nurse: ScriptedNurse) -> str:
 
 def _judge(nurse: ScriptedNurse, expert: ScriptedExpert, start_ns: int, error: str) -> Result:
     score, eyes = expert.score, expert.eyes
+    total_s = (now_ns() - start_ns) / 1e9
     watched_s = (now_ns() - expert.first_picture_ns) / 1e9 if expert.first_picture_ns else 0.0
     fps = eyes.pictures / watched_s if watched_s > 0 else 0.0
     hand_m = 0.0 if expert.console is None else expert.console.player.travelled_m
@@ -98,10 +102,17 @@ def _judge(nurse: ScriptedNurse, expert: ScriptedExpert, start_ns: int, error: s
         "motion_allowed": nurse.allowed,
         "connections_opened": {"command": expert.opened_data, "video": expert.opened_video},
         "unreadable_messages": expert.unreadable,
-        "total_s": round((now_ns() - start_ns) / 1e9, 2),
+        "own_cpu_percent": round(_cpu_s() / max(total_s, 1e-9) * 100.0, 1),
+        "total_s": round(total_s, 2),
     }
     success = not error and all(criterion.ok for criterion in criteria)
     return Result(success, criteria, measured, error)
+
+
+def _cpu_s() -> float:
+    """Processor time of this process, all threads (s)."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
 
 
 def write(result: Result, path: Path) -> None:

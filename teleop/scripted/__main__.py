@@ -1,0 +1,79 @@
+"""`python -m teleop.scripted --run RUN_DIR --seconds N [--trajectory FILE] --result FILE`.
+
+Exit codes: 0 the scan succeeded, 1 it did not, 2 the trajectory or the arguments cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+
+from teleop.config import ConfigError, read_run
+from teleop.scripted import run
+from teleop.scripted.hand import Path as HandPath
+from teleop.scripted.hand import Sweep
+from teleop.scripted.trajectory import TrajectoryError
+from transport.webrtc.patches import listen_on
+
+SECONDS_MIN = 5.0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m teleop.scripted", description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="run folder of the demo")
+    parser.add_argument("--seconds", type=float, required=True, help="about how long, 5 or more")
+    parser.add_argument("--trajectory", type=Path, help="tracked sequence (.igs.mha)")
+    parser.add_argument("--result", type=Path, required=True, help="where the verdict goes (JSON)")
+    parser.add_argument("--life", type=int, default=-1, help="pipe of the supervisor")
+    return parser.parse_args()
+
+
+async def _supervised(arguments: argparse.Namespace, path: HandPath) -> run.Result:
+    """Scan until done, or until the supervisor asks to leave (SIGTERM) or is gone (pipe)."""
+    loop = asyncio.get_running_loop()
+    seconds = max(SECONDS_MIN, arguments.seconds)
+    task = asyncio.create_task(run.scan(arguments.run, path, seconds))
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    if arguments.life >= 0:
+        loop.add_reader(arguments.life, _supervisor_gone, loop, arguments.life, task)
+    return await task
+
+
+def _supervisor_gone(
+    loop: asyncio.AbstractEventLoop, life: int, task: asyncio.Task[run.Result]
+) -> None:
+    """The life pipe is readable: it carries nothing, so this is its end."""
+    loop.remove_reader(life)
+    task.cancel()
+
+
+def main() -> int:
+    """Run one scan and write its result."""
+    arguments = _arguments()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor handles Ctrl-C
+    try:
+        config = read_run(arguments.run)
+        path: HandPath = Sweep(config.seed)
+        if arguments.trajectory is not None:
+            from teleop.scripted.trajectory import load
+
+            path = load(arguments.trajectory)
+    except (ConfigError, TrajectoryError) as error:
+        run.write(run.Result(False, [], {}, str(error)), arguments.result)
+        sys.stderr.write(f"{error}\n")
+        return 2
+    listen_on(config.network.bind)
+    result = uvloop.run(_supervised(arguments, path))
+    run.write(result, arguments.result)
+    if result.error:
+        sys.stderr.write(f"{result.error}\n")
+    return 0 if result.success else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
