@@ -31,6 +31,7 @@ from teleop.gateway.welcome import Greeter, read_site
 from transport.local.clock import now_ns
 from transport.refusals import Reason
 from transport.sessions import Registry
+from transport.webrtc.data import CLOSED_BY_PEER
 from transport.webrtc.ice import bind_addresses, use_addresses
 
 GATEWAY_FILE = "gateway.json"
@@ -64,10 +65,10 @@ class Gateway:
         self._sources = sources
 
     def _command_gone(self, session: int, detail: str) -> None:
-        """Tell the page that its command connection is to be made anew."""
+        """Tell the page to make its command connection anew, unless it closed it itself."""
         self._notes.write("command_gone", session=session, detail=detail)
         page = self._hub.page(session)
-        if page is not None:
+        if page is not None and detail not in CLOSED_BY_PEER:
             page.refuse(Reason.REBUILD, detail)
 
     def _application(self) -> web.Application:

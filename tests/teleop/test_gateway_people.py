@@ -185,6 +185,21 @@ def test_an_outage_rebuilds_the_command_connection(tmp_path: Path) -> None:
     run(scenario())
 
 
+def test_a_page_that_closes_its_connection_itself_is_not_told_to_rebuild(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with place(tmp_path) as here:
+            console = await here.joined("CNSL-2345")
+            data = await console.open_data()
+            await until(lambda: here.world.status().console_open)
+            await data.client.close()
+            await until(lambda: not here.world.status().console_open)
+            await console.send(s.Ping(seq=1))
+            await console.next(s.Pong)
+            assert not [m for m in console.inbox if isinstance(m, s.Refused)]
+
+    run(scenario())
+
+
 def test_bad_bytes_on_the_channel_leave_the_session_working(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with place(tmp_path) as here:

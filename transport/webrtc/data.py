@@ -17,6 +17,9 @@ from transport.webrtc.ice import without_names
 
 LABELS = frozenset({CHANNEL_COMMAND, CHANNEL_TELEMETRY})
 
+CLOSED_BY_PEER = frozenset({"channel_closed", "connection_closed"})
+"""Reasons of `on_closed` that the other side knows already, because it closed."""
+
 
 class DataError(Exception):
     """Base of what can go wrong with a data connection."""
