@@ -57,8 +57,12 @@ class TextView:
         """Print one sentence."""
         self.console.print(self._texts(key, **values))
 
-    def joined(self, urls: dict[str, str], _facts: dict[str, object]) -> None:
+    def joined(self, urls: dict[str, str], facts: dict[str, object]) -> None:
         """Print the addresses."""
+        if facts.get("simulated"):
+            self.say("cli.simulated")
+        if facts.get("widened"):
+            self.console.print(self._texts("cli.widened"), style="bold red")
         if self._bedside.scripted:
             self.console.print(self._texts("cli.auto_watch", url=urls["observer"]), soft_wrap=True)
             return

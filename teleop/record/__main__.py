@@ -22,7 +22,7 @@ from transport.local.clock import now_ns, utc_text
 READ_S = 0.02
 """20 ms: a fraction of the 4 s that the log rings hold."""
 STATUS_NS = 1_000_000_000
-CLOSE_S = 1.5
+CLOSE_S = 0.9
 """Longest time for the rest of the queue and the index at the end."""
 ORPHAN_NS = 1_500_000_000
 """After the supervisor is gone: time in which the others brake and leave."""
@@ -52,7 +52,6 @@ class Recorder:
 
     def __init__(self, run_dir: Path, config: Config) -> None:
         self._run_dir = run_dir
-        self._sources: list[Source] = open_all(run_dir)
         folder = Path(config.record.folder)
         folder.mkdir(parents=True, exist_ok=True)
         metadata = session_metadata(run_dir, config)
@@ -61,6 +60,8 @@ class Recorder:
             path = free_name(folder, f"{utc_text()}_demo")
             return McapFile(path, version_text(), metadata)
 
+        # Last: reading begins at once, before a ring that is already running overtakes us.
+        self._sources: list[Source] = open_all(run_dir)
         self.sink = Sink(folder, open_file, config.record.min_free_mb)
         self._status_ns = 0
         self.leave = False

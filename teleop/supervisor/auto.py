@@ -16,6 +16,7 @@ BEDSIDE_SOCKET = "bedside.sock"
 RESULT = "auto.json"
 SETTLE_NS = 180_000_000_000
 """Longest time beside the scan itself: joining, qualification, stops that people must leave."""
+EXIT_USAGE = 2
 LEAVE_NS = 2_000_000_000
 
 
@@ -39,6 +40,11 @@ class Script:
             self.end()
             raise ProcessError(f"The scripted session does not come to an end:\n{tail}")
         return self._child.alive
+
+    @property
+    def refused(self) -> bool:
+        """It ended because of what it was asked to do (a bad trajectory), not by a failure."""
+        return self._child.poll() == EXIT_USAGE
 
     def end(self) -> tuple[str, str]:
         """Make it leave; return how it ended and its last lines."""

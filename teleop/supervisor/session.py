@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from safety.limits import widened
 from teleop.config import Config
 from teleop.processes import TABLE, ProcessSpec
 from teleop.supervisor import auto, preflight, rundir
-from teleop.supervisor.errors import ProcessError, SupervisorError
+from teleop.supervisor.errors import ProcessError, SupervisorError, UsageError
 from teleop.supervisor.signals import StopSignals
 from teleop.supervisor.status import Status, StatusReader
 from teleop.supervisor.stop import Stopped, stop_all
@@ -165,7 +166,13 @@ class Session:
         pages = {"bedside": "bedside", "console": "console", "observer": "observe"}
         urls = {role: f"{base}/{page}#code={codes[role]}" for role, page in pages.items()}
         pids = {name: child.pid for name, child in supervisor.children.items()}
-        self._view.joined(urls, {"run_dir": str(run_dir), "pids": pids})
+        facts: dict[str, object] = {
+            "run_dir": str(run_dir),
+            "pids": pids,
+            "simulated": preflight.is_simulated(self._config),
+            "widened": widened(self._config.limits),
+        }
+        self._view.joined(urls, facts)
 
     def _show(self, supervisor: Supervisor, reader: StatusReader) -> None:
         """Look after the processes and show the state."""
@@ -197,8 +204,8 @@ class Session:
         how, tail = script.end()
         result = read_json(run_dir / auto.RESULT)
         if result is None:
-            self._view.say("cli.auto_no_result", how=how)
-            raise ProcessError(tail)
+            text = f"The scripted session ended without a result ({how}):\n{tail}"
+            raise UsageError(text) if script.refused else ProcessError(text)
         recording = read_json(run_dir / "record.json")
         if recording is not None:
             file = Path(str(recording["file"])).name.removesuffix(".part").removesuffix(".mcap")

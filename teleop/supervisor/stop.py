@@ -21,7 +21,7 @@ SHARE_NS = {"servo": 200_000_000, "arm": 300_000_000, "guard": 200_000_000}
 """How long the next process waits for this one to leave."""
 LAST = STOP_ORDER[-1]
 """The recorder hears everybody's last note, and keeps this much time for itself."""
-LAST_NS = 600_000_000
+LAST_NS = 1_000_000_000
 POLL_S = 0.005
 
 

@@ -6,6 +6,8 @@ import csv
 import json
 import random
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,16 @@ def test_other_mcap_readers_can_read_it(tmp_path: Path) -> None:
     assert channel.message_encoding == "teleop-struct"
     values = struct.unpack(fields["struct"], message.data)
     assert values[0] == 20 * 2_000_000
+
+
+def test_the_example_reads_it_without_our_code(tmp_path: Path) -> None:
+    script = Path(__file__).parents[2] / "examples" / "read_recording.py"
+    assert len(script.read_text().splitlines()) < 60
+    command = [sys.executable, "-P", str(script), str(write(tmp_path / "a.mcap"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert [line.split()[2] for line in lines] == ["ACTIVE", "HOLD"]
+    assert "COMMAND_AGE" in lines[1]
 
 
 def test_info_names_states_causes_and_missing_steps(tmp_path: Path) -> None:
