@@ -42,9 +42,9 @@ class Mark:
 
     def answer(self, number: int, nonce: int, now_ns: int) -> bool:
         """Judge an answer; a wrong one changes the number."""
-        if self.value < 0 or now_ns < self.blocked_until_ns:
+        if self.value < 0 or not self.presented or now_ns < self.blocked_until_ns:
             return False
-        if self.presented and number == self.value:
+        if number == self.value:
             self.ok = True
             self.value = -1
             return True
