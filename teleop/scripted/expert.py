@@ -32,8 +32,8 @@ LOOK_NS = 10_000_000
 """The picture is looked at 100 times a second: dwell is known to 10 ms before it is corrected."""
 SILENT_NS = 250_000_000
 """No heartbeat for this long: the command connection is rebuilt (DESIGN.md section 3)."""
-BLIND_NS = 150_000_000
-"""No new picture for this long: the page releases the deadman (Limits.image_stale_ms)."""
+BLIND_MS = 150.0
+"""No new picture for this long: the page releases the deadman, when the server names no limit."""
 NO_PICTURE_NS = 5_000_000_000
 """No picture for this long: the video connection is rebuilt."""
 REBUILD_S = 0.5
@@ -75,6 +75,7 @@ class ScriptedExpert:
         self.opened_data = 0
         self._video_gone = False
         self._opened_ns = 0
+        self._blind_ns = round(BLIND_MS * 1e6)
 
     @property
     def phase(self) -> Phase:
@@ -87,6 +88,7 @@ class ScriptedExpert:
         if not welcome.lease:
             raise ClientError("another console drives: close it before the scripted one starts")
         self.console = Console(welcome.session, welcome.limits_hash, self.expert, self._path)
+        self._blind_ns = round(welcome.limits.get("image_stale_ms", BLIND_MS) * 1e6)
         loops = (self._send_loop, self._look_loop, self._repair_loop)
         self._tasks = [asyncio.create_task(loop()) for loop in loops]
 
@@ -219,7 +221,7 @@ class ScriptedExpert:
         self.eyes.look(picture, scanning=self.phase == Phase.SCAN)
         if self.console is None or self._telemetry is None:
             return
-        blind = picture is None or now - picture.decoded_ns > BLIND_NS
+        blind = picture is None or now - picture.decoded_ns > self._blind_ns
         if blind or now - self._heard_ns > SILENT_NS:
             self.console.let_go()
             return
