@@ -67,6 +67,7 @@ def tree(file: str) -> ast.Module:
     return ast.parse((ROOT / file).read_text("utf-8"), file)
 
 
+@cache
 def files(*folders: str) -> list[str]:
     paths = [p for f in folders for p in sorted((ROOT / f).rglob("*.py"))]
     return [str(p.relative_to(ROOT)) for p in paths]
@@ -86,6 +87,7 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
             yield from walk(child)
 
 
+@cache
 def imports(file: str) -> list[Import]:
     out = []
     for node in walk(tree(file)):
@@ -196,10 +198,10 @@ def test_no_error_is_swallowed() -> None:
     """`except: pass` and bare `except:` hide errors; an expected error is named and explained."""
     wrong = []
     for file in files(*LAYERS):
-        for node in walk(tree(file)):
+        source = (ROOT / file).read_text("utf-8").splitlines()
+        for node in ast.walk(tree(file)):
             if isinstance(node, ast.ExceptHandler):
                 silent = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
-                source = (ROOT / file).read_text("utf-8").splitlines()
                 explained = "#" in source[node.lineno - 1] or "#" in source[node.body[0].lineno - 1]
                 if node.type is None or (silent and not explained):
                     wrong.append(f"{file}:{node.lineno}")
@@ -210,7 +212,7 @@ def test_functions_stay_small() -> None:
     """House style: nothing over 60 lines."""
     wrong = []
     for file in files(*LAYERS):
-        for node in walk(tree(file)):
+        for node in ast.walk(tree(file)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
                 lines = node.end_lineno - node.lineno + 1
                 if lines > 60 and file not in LONG_FUNCTIONS:

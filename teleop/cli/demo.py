@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from teleop.cli.terminal import has_terminal, terminal_kept
 from teleop.cli.text import Texts
-from teleop.cli.views import Bedside, pick, terminal_kept
+from teleop.cli.views import Bedside, pick
 from teleop.config import Config, ConfigError, load
 from teleop.supervisor.errors import SupervisorError
 from teleop.supervisor.preflight import BUILT_IN_SOURCES
@@ -65,15 +64,6 @@ def effective(request: Request) -> Config:
             raise ConfigError(f"--lang {request.language}: en and zh are known")
         config = replace(config, language=request.language)
     return config
-
-
-def has_terminal() -> bool:
-    """A controlling terminal whose keys guard can read."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return sys.stdin.isatty()
 
 
 def run_demo(request: Request) -> tuple[int, str]:

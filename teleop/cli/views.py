@@ -1,21 +1,18 @@
-"""Three ways to show a session: a live line on a terminal, plain lines, JSON lines."""
+"""Two ways to show a session to people: a live line on a terminal, or plain lines."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sys
-import termios
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from teleop.cli.jsonview import JsonView
+from teleop.cli.tables import number, result_table
 from teleop.cli.text import Texts
-from teleop.supervisor.status import Status, as_json
+from teleop.supervisor.status import Status
 from teleop.supervisor.stop import Stopped
 from teleop.supervisor.watch import Ended
 from transport.local.clock import now_ns
@@ -25,12 +22,6 @@ _COLOURS = {
     "SAFE_STOP": "bold red", "ESTOP": "bold red", "FAULT": "bold red",
 }  # fmt: skip
 PLAIN_EVERY_NS = 5_000_000_000
-JSON_EVERY_NS = 1_000_000_000
-
-
-def number(value: float, digits: int = 0) -> str:
-    """A measured value, or a dash where nothing was measured."""
-    return f"{value:.{digits}f}" if value >= 0 else "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,93 +178,6 @@ class PlainView(TextView):
         self._last, self._printed_ns = what, now
         self.console.print(f"{self.line(status)}  {self.step(status)}", soft_wrap=True)
         sys.stdout.flush()
-
-
-class JsonView:
-    """One JSON object per line: joined, status (1 Hz), ended, result, stopped."""
-
-    def __init__(self) -> None:
-        self._printed_ns = 0
-
-    def __enter__(self) -> JsonView:
-        """Nothing to prepare."""
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        """Nothing to clean up."""
-
-    def _print(self, event: str, **content: Any) -> None:
-        print(json.dumps({"event": event, **content}, ensure_ascii=False), flush=True)
-
-    def say(self, key: str, **values: object) -> None:
-        """A sentence as its key and values."""
-        self._print("message", key=key, values={k: str(v) for k, v in values.items()})
-
-    def joined(self, urls: dict[str, str], facts: dict[str, object]) -> None:
-        """The addresses, the run folder and the process numbers."""
-        self._print("joined", urls=urls, **facts)
-
-    def status(self, status: Status) -> None:
-        """The present state."""
-        now = now_ns()
-        if now - self._printed_ns >= JSON_EVERY_NS:
-            self._printed_ns = now
-            self._print("status", **as_json(status))
-
-    def ended(self, event: Ended) -> None:
-        """A process that ended by itself."""
-        self._print("ended", name=event.name, how=event.how, tail=event.tail,
-                    restart_s=event.restart_s)  # fmt: skip
-
-    def stopped(self, stopped: Stopped, recording: dict[str, object] | None) -> None:
-        """How the session ended."""
-        self._print("stopped", rest=stopped.rest, rest_s=stopped.rest_s, whole_s=stopped.whole_s,
-                    killed=list(stopped.killed), left_s=stopped.left_s,
-                    recording=recording)  # fmt: skip
-
-    def result(self, result: dict[str, object]) -> None:
-        """What a scripted session measured."""
-        self._print("result", **result)
-
-
-def result_table(result: dict[str, object]) -> Table:
-    """Criteria with their limits, then everything that was measured."""
-    table = Table(show_edge=False)
-    for name in ("", "measured", "value", "limit"):
-        table.add_column(name)
-    criteria = result.get("criteria")
-    for row in criteria if isinstance(criteria, list) else []:
-        mark = Text("✓ ok", "green") if row.get("ok") is True else Text("✗ no", "red")
-        limit = _value(row.get("limit", ""))
-        table.add_row(mark, str(row.get("name", "")), _value(row.get("value")), limit)
-    measured = result.get("measured")
-    for name, value in (measured if isinstance(measured, dict) else {}).items():
-        table.add_row("", str(name), _value(value), "")
-    return table
-
-
-def _value(value: object) -> str:
-    """A number with three figures that matter, anything else as it is."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {_value(v)}" for k, v in value.items())
-    if isinstance(value, list):
-        return ", ".join(_value(v) for v in value)
-    return str(value)
-
-
-@contextlib.contextmanager
-def terminal_kept() -> Any:
-    """Put the terminal back as it was, even when guard (which reads its keys) was killed."""
-    if not sys.stdin.isatty():
-        yield
-        return
-    before = termios.tcgetattr(sys.stdin)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def pick(json_lines: bool, texts: Texts, bedside: Bedside) -> LiveView | PlainView | JsonView:

@@ -109,6 +109,15 @@ def write_private(path: Path, content: object) -> None:
     part.replace(path)
 
 
+def read_json(path: Path) -> dict[str, object] | None:
+    """A JSON object in the run folder; None when it is not there (or not one)."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 @dataclass(frozen=True, slots=True)
 class SiteState:
     """The locked site folder; `boot` counts the runs of this site."""

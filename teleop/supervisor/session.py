@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,14 @@ from teleop.config import Config
 from teleop.processes import TABLE, ProcessSpec
 from teleop.supervisor import auto, preflight, rundir
 from teleop.supervisor.errors import ProcessError, SupervisorError, UsageError
+from teleop.supervisor.ready import await_ready
+from teleop.supervisor.rundir import read_json
 from teleop.supervisor.signals import StopSignals
 from teleop.supervisor.status import Status, StatusReader
 from teleop.supervisor.stop import Stopped, stop_all
 from teleop.supervisor.watch import Ended, Supervisor
 from transport.local.clock import now_ns
 
-READY_NS = 90_000_000_000
-"""The first start of all compiles the image formation (tens of seconds on a slow machine)."""
-WAITING_NS = 3_000_000_000
 READ_S = 0.05
 SHOW_NS = 200_000_000
 BOX_DRIVER = "sim"
@@ -115,7 +113,7 @@ class Session:
         try:
             self._view.say("cli.starting", names=" ".join(row.name for row in self._table))
             supervisor.start_all()
-            if self._await_ready(supervisor, reader, signals):
+            if await_ready(supervisor, reader, signals, self._view.say):
                 self._announce(run_dir, supervisor)
                 return self._work(run_dir, supervisor, reader, signals)
             return 1
@@ -125,36 +123,6 @@ class Session:
             stopped = stop_all(supervisor, lambda: signals.count > max(1, asked))
             supervisor.close()
             self._view.stopped(stopped, read_json(run_dir / "record.json"))
-
-    def _await_ready(
-        self, supervisor: Supervisor, reader: StatusReader, signals: StopSignals
-    ) -> bool:
-        """Wait until every process reports; False: asked to stop meanwhile."""
-        start_ns, told = now_ns(), False
-        while signals.count == 0:
-            supervisor.wait((signals.fd,), READ_S)
-            for ended in supervisor.look():
-                raise ProcessError(f"{ended.name} did not start ({ended.how}):\n{ended.tail}")
-            missing = self._missing(supervisor, reader)
-            if not missing:
-                return True
-            waited_ns = now_ns() - start_ns
-            if waited_ns > READY_NS:
-                tails = "\n".join(supervisor.children[n].tail() for n in missing)
-                raise ProcessError(f"Not ready after {READY_NS // 10**9} s: {missing}\n{tails}")
-            if waited_ns > WAITING_NS and not told:
-                told = True
-                self._view.say("cli.waiting", names=" ".join(missing))
-        return False
-
-    def _missing(self, supervisor: Supervisor, reader: StatusReader) -> list[str]:
-        """Processes that are not ready yet."""
-        missing = [n for n in reader.read(now_ns()).missing if n in supervisor.children]
-        for name, file in (("gateway", "gateway.json"), ("record", "record.json")):
-            waiting = name in supervisor.children and not (supervisor.run_dir / file).exists()
-            if waiting and name not in missing:
-                missing.append(name)
-        return missing
 
     def _announce(self, run_dir: Path, supervisor: Supervisor) -> None:
         codes, gateway = read_json(run_dir / "join.json"), read_json(run_dir / "gateway.json")
@@ -213,12 +181,3 @@ class Session:
             shutil.copyfile(run_dir / auto.RESULT, target)
         self._view.result(result)
         return 0 if result.get("success") is True else 1
-
-
-def read_json(path: Path) -> dict[str, object] | None:
-    """A JSON object in the run folder; None when it is not there (or not one)."""
-    try:
-        value = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None

@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 from teleop.cli.app import app
 from teleop.cli.demo import Request, effective, run_demo
+from teleop.cli.jsonview import JsonView
+from teleop.cli.tables import result_table
 from teleop.cli.text import FOLDER, Texts
-from teleop.cli.views import Bedside, JsonView, PlainView, result_table
+from teleop.cli.views import Bedside, PlainView
 from teleop.config import ConfigError
 from teleop.supervisor.status import Status
 from teleop.supervisor.stop import Stopped

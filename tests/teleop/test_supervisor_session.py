@@ -15,7 +15,7 @@ import pytest
 from safety.limits import Limits
 from teleop.config import Arm, Config, Network, Record, Video
 from teleop.processes import ProcessSpec
-from teleop.supervisor import rundir, session
+from teleop.supervisor import ready, rundir
 from teleop.supervisor.errors import MachineError, ProcessError, UsageError
 from teleop.supervisor.preflight import check_all
 from teleop.supervisor.session import Options, Session
@@ -192,7 +192,7 @@ def test_percentiles_leave_out_what_was_not_measured() -> None:
 def test_a_start_that_never_gets_ready_is_ended(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "READY_NS", 300_000_000)
+    monkeypatch.setattr(ready, "READY_NS", 300_000_000)
     made = make(config, tmp_path, monkeypatch, media=("--role", "nobody"))
     with pytest.raises(ProcessError, match="media"):
         made.run()
