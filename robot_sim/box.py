@@ -116,7 +116,7 @@ class BoxProcess:
         self._leave(cycle)
 
     def _leave(self, cycle: Cycle) -> None:
-        """Brake with power on until the arm is at rest; publish until then."""
+        """Brake as after a power cut; publish until the arm is at rest."""
         until_ns = now_ns() + LEAVE_NS
         while True:
             state = self._box.step(now := cycle.wait(), None, None)

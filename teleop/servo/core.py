@@ -125,7 +125,7 @@ class ServoCore:
             return self._outputs(inputs, motion, brake=mode is Mode.BRAKE, needle_v_m_s=0.0)
         self._s.drove = True
         motion = self._law.drive(situation)
-        needle_v_m_s, clamps = needle_speed(situation)
+        needle_v_m_s, clamps = needle_speed(situation, self._limits)
         return self._outputs(inputs, motion, False, needle_v_m_s, clamps)
 
     def _situation(self, inputs: ServoInputs, mode: Mode) -> Situation:
@@ -206,11 +206,11 @@ class ServoCore:
         )
 
 
-def needle_speed(s: Situation) -> tuple[float, Clamp]:
+def needle_speed(s: Situation, limits: Limits) -> tuple[float, Clamp]:
     """Needle speed along its guide (m/s): advance only where permitted, withdraw when operated."""
     wanted = s.permit.command.needle_v_m_s
     if s.mode is not Mode.OPERATE or s.permit.command.mode != 1:
         return 0.0, Clamp.NONE
     if wanted > 0.0 and not s.permit.needle_advance:
         return 0.0, Clamp.NEEDLE_BLOCKED
-    return wanted, Clamp.NONE
+    return max(-limits.needle_v_m_s, min(limits.needle_v_m_s, wanted)), Clamp.NONE

@@ -68,7 +68,8 @@ class VelocityLaw:
         v = add(wanted.v_m_s, along)
         if s.mode is Mode.OPERATE:
             clamps |= self._permit_clamps(s)
-            v = within_workspace(v, position, self._caps(s))
+            free_v, v = v, within_workspace(v, position, self._caps(s))
+            clamps |= Clamp.NONE if v == free_v else Clamp.WORKSPACE
         return self._motion(s, hand, v, wanted.w_rad_s, clamps | wanted.clamps, axis.yielding)
 
     def rest(self, situation: Situation) -> Motion:
