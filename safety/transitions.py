@@ -140,12 +140,17 @@ def reaction(state: State, cause: Cause) -> State | None:
 
 
 def _of_latched(state: State, row: CauseRow) -> State | None:
-    """In SAFE_STOP, FAULT and ESTOP only what is as bad or worse counts."""
+    """In a latched stop: worse causes move it on, other stops latch, the rest does not count.
+
+    In ESTOP the arm is without power, which itself causes much that says nothing new.
+    """
     targets = [t for t in (row.setup, row.armed, row.moving, row.hold, row.local) if t is not None]
     worst = max(targets, key=SEVERITY.__getitem__)
     if state == ESTOP:
         return ESTOP if worst == ESTOP else None
-    return worst if SEVERITY[worst] >= SEVERITY[SAFE_STOP] else None
+    if SEVERITY[worst] < SEVERITY[SAFE_STOP]:
+        return None
+    return worst if SEVERITY[worst] > SEVERITY[state] else state
 
 
 def mask(*causes: Cause) -> int:

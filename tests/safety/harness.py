@@ -5,6 +5,7 @@ The rig plays arm box, servo, gateway, media, a nurse and an expert. Everything 
 
 from __future__ import annotations
 
+import copy
 import random
 from collections import deque
 from collections.abc import Callable
@@ -394,3 +395,15 @@ class Rig:
         self.send(EventKind.ACKNOWLEDGE, source=Source.CONSOLE)
         self.step()
         return self.allow()
+
+
+_PREPARED: dict[str, Rig] = {}
+
+
+def prepared(stage: str) -> Rig:
+    """A private copy of a rig that was brought to `stage` once: to_connected, to_armed, ..."""
+    if stage not in _PREPARED:
+        rig = Rig()
+        getattr(rig, stage)()
+        _PREPARED[stage] = rig
+    return copy.deepcopy(_PREPARED[stage])
