@@ -113,7 +113,8 @@ def _note(info: Info, data: bytes) -> None:
     note = json.loads(data)
     if not isinstance(note, dict):
         raise ValueError("a note is no object")
-    info.notes[f"{note.get('from', '?')}: {note.get('kind', 'note')}"] += 1
+    what = note.get("kind") or note.get("event") or note.get("note") or "note"
+    info.notes[f"{note.get('from', '?')}: {what}"] += 1
     if note.get("from") == "record" and note.get("kind") == "drops":
         info.dropped = _counts(note.get("topics"))
 
