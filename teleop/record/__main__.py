@@ -85,8 +85,11 @@ class Recorder:
             return
         self._status_ns = now
         part = self._run_dir / "record.json.part"
-        part.write_text(json.dumps(dataclasses.asdict(self.sink.status())))
-        part.replace(self._run_dir / "record.json")
+        try:
+            part.write_text(json.dumps(dataclasses.asdict(self.sink.status())))
+            part.replace(self._run_dir / "record.json")
+        except FileNotFoundError:
+            return  # the run folder is gone and with it everybody who would read this
 
     def run(self, life_fd: int) -> None:
         """Work until SIGTERM, or until the supervisor is gone and the others have left."""
@@ -97,14 +100,12 @@ class Recorder:
             if ready:
                 end_ns = now_ns() + ORPHAN_NS
             self.read_all()
-            if self._run_dir.exists():
-                self.write_status(now_ns())
+            self.write_status(now_ns())
         while self.read_all():
             pass
         if not self.sink.close(CLOSE_S):  # the writer is a daemon thread: it ends with us
             sys.stderr.write("The disk is too slow: the recording stays as .part\n")
-        if self._run_dir.exists():
-            self.write_status(now_ns(), force=True)
+        self.write_status(now_ns(), force=True)
 
 
 def main() -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from safety.messages import GuardReport
+from safety.states import Cause, State
 from teleop import channels
 from teleop.record.lanes import LANES
 from teleop.record.reader import open_recording
@@ -136,7 +137,15 @@ def test_key_crash_and_ctrl_c(demo: Terminal) -> None:
     check_recording(demo.out)
 
 
-def test_a_killed_supervisor_leaves_no_process_and_a_whole_recording(demo: Terminal) -> None:
+def test_a_killed_guard_means_a_latched_stop_and_a_killed_supervisor_no_orphan(
+    demo: Terminal,
+) -> None:
+    until("the arm has power", lambda: demo.report().powered)
+    before = demo.report().incarnation
+    os.kill(demo.pids()["guard"], signal.SIGKILL)
+    until("guard again", lambda: demo.report().incarnation != before)
+    report = demo.report()
+    assert (report.state, report.first_out) == (State.SAFE_STOP, Cause.GUARD_RESTARTED)
     pids = demo.pids()
     os.kill(demo.pid, signal.SIGKILL)
     os.waitpid(demo.pid, 0)
