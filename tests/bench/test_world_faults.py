@@ -6,6 +6,7 @@ depend on each other nor on the speed of this machine.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -18,7 +19,9 @@ from bench.faults import TABLE, Fault, Outcome, problems, run_fault, slow_video
 from bench.world import World
 from safety.limits import Limits
 from safety.states import Cause, EventKind, PermitKind, State
-from teleop.scripted.persons import ENGAGED
+from safety.transitions import SEVERITY
+from teleop.scripted.persons import ENGAGED, Phase, Plan
+from transport.impair import Noise
 
 CYCLE_MS = 2.0
 MOVES_M_S = 0.003
@@ -207,12 +210,31 @@ def test_a_short_hold_resumes_by_itself_through_degraded(scanning: World) -> Non
     assert states == [State.ACTIVE, State.DEGRADED, State.HOLD, State.DEGRADED]
 
 
+def test_a_hand_that_moved_away_does_not_resume_by_itself(scanning: World) -> None:
+    def ending(world: World) -> tuple[State, float]:
+        world.bedside.nurse.willing = False
+        world.cut_link()
+        world.run_for(0.05)
+        world.page.console.player._s += 0.5  # 6 mm along the sweep
+        world.run_for(0.01)
+        world.heal_link()
+        world.run_for(0.25)
+        return world.site.report.value.state, world.site.servo_report.value.offset_m
+
+    state, offset_m = branch(scanning, ending)
+    assert state == State.HOLD
+    assert offset_m > 0.002
+
+
 def test_a_long_blackout_does_not_resume(scanning: World) -> None:
     assert branch(scanning, lambda world: _blackout(world, 0.4))[-1] == State.HOLD
 
 
 def test_the_fourth_short_hold_in_a_minute_stays(scanning: World) -> None:
     def ending(world: World) -> list[State]:
+        world.page.expert.phase = Phase.LAND  # the hand rests: hand and robot stay together
+        world.page.expert.plan = Plan(settle_ns=1 << 62)
+        world.run_for(1.0)
         last = []
         for _ in range(4):
             last.append(_blackout(world, 0.06)[-1])
@@ -227,7 +249,7 @@ def test_the_fourth_short_hold_in_a_minute_stays(scanning: World) -> None:
 def test_a_flapping_link_ends_in_a_safe_stop(scanning: World) -> None:
     def ending(world: World) -> tuple[State, Cause]:
         world.bedside.nurse.willing = False
-        for _ in range(40):
+        for _ in range(12):
             world.cut_link()
             world.run_for(0.15)
             world.heal_link()
@@ -266,3 +288,34 @@ def test_no_permit_reaches_servo_after_guard_died(scanning: World) -> None:
 
     fastest, _ = branch(scanning, ending)
     assert fastest < 0.002
+
+
+def _pairs(count: int, seed: int) -> list[tuple[Fault, Fault, float]]:
+    """Seeded pairs of faults with the time between them (s)."""
+    noise = Noise(seed)
+    draw = [(noise.bits() % len(TABLE), noise.bits() % len(TABLE)) for _ in range(count)]
+    return [(TABLE[a], TABLE[b], 0.3 * noise.uniform()) for a, b in draw]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "gap_s"), _pairs(14, 5), ids=lambda x: getattr(x, "name", None)
+)
+def test_two_faults_together_stop_the_arm_and_break_no_invariant(
+    scanning: World, one: Fault, two: Fault, gap_s: float
+) -> None:
+    def ending(world: World) -> list[str]:
+        world.bedside.nurse.willing = False
+        start_ns = world.clock.now_ns
+        one.inject(world)
+        world.run_for(gap_s)
+        two.inject(world)
+        world.run_for(1.2)
+        rows = world.trace.since(start_ns)
+        late = world.trace.since(world.clock.now_ns - 300_000_000)
+        wrong = [f"peak {row.force_n:.1f} N" for row in rows if row.force_n > 25.0][:1]
+        wrong += ["still moves"] * any(row.tangential_m_s > MOVES_M_S for row in late)
+        severity = [SEVERITY[row.state] for row in rows]
+        wrong += ["severity fell"] * any(b < a for a, b in itertools.pairwise(severity))
+        return wrong
+
+    assert branch(scanning, ending) == []
