@@ -1,6 +1,6 @@
 """Generates what others read about our messages: `teleop/web/generated/schema.js` and docs.
 
-`python -m transport.describe` says whether both files are current, `--write` writes them. The
+`python -m transport.describe` says whether all files are current, `--write` writes them. The
 source of truth stays in Python: `safety/states.py`, `safety/frame.py`, `safety/messages.py` and
 `transport/schema.py`.
 """
@@ -18,11 +18,12 @@ import msgspec
 
 from safety import frame, states
 from safety.messages import FRAME_BYTES
-from transport import describe_docs, schema
+from transport import describe_docs, describe_limits, schema
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA_JS = ROOT / "teleop" / "web" / "generated" / "schema.js"
 MESSAGES_MD = ROOT / "docs" / "messages.md"
+LIMITS_MD = ROOT / "docs" / "limits.md"
 
 ENUMS: tuple[type[enum.IntEnum] | type[enum.IntFlag], ...] = (
     states.State,
@@ -87,7 +88,11 @@ def schema_js() -> str:
 
 def generated() -> dict[Path, str]:
     """Path and content of every generated file."""
-    return {SCHEMA_JS: schema_js(), MESSAGES_MD: describe_docs.messages_md(ENUMS)}
+    return {
+        SCHEMA_JS: schema_js(),
+        MESSAGES_MD: describe_docs.messages_md(ENUMS),
+        LIMITS_MD: describe_limits.limits_md(),
+    }
 
 
 def stale() -> list[Path]:
