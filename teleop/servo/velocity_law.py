@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from haptics.diff_ik import ZERO_RATES, solve_rates
+from haptics.hand import Caps, Hand, within_workspace
 from haptics.kinematics import Chain, solve
-from haptics.setpoint import Caps, Hand, SetPoint, within_workspace
+from haptics.setpoint import SetPoint
 from haptics.vec import ZERO, Vec, add, apply, capped, column, norm, off_axis, scale, toward
 from safety.limits import Limits
 from safety.states import Clamp, ContactState, State

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from haptics.setpoint import SLIP_M, Caps, Hand, SetPoint
+from haptics.hand import Caps, Hand
+from haptics.setpoint import SLIP_M, SetPoint
 from haptics.vec import ZERO, Vec, add, column, exp, multiply, norm, scale, sub
 from safety.states import Clamp
 
