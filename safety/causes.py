@@ -120,7 +120,7 @@ def own(m: Memory, i: GuardInputs, bits: int, elapsed_ms: float, limits: Limits)
         if now - m.machine.since_ns > longest * S:
             out |= mask(Cause.HOLD_TOO_LONG)
     if state in MOVING:
-        if not (m.in_use.command.deadman and m.in_use.valid):
+        if m.in_use.valid and not m.in_use.command.deadman:
             out |= mask(Cause.OPERATOR_RELEASE)
         if _lapsed(m, i):
             out |= mask(Cause.GUARD_OVERRUN)

@@ -40,7 +40,8 @@ class ContactWatch:
             fresh
             and arm.force_valid
             and all(map(math.isfinite, force))
-            and now_ns - arm.force_stamp_ns <= limits.force_sample_ms * MS
+            # Against the arm's own stamp: a silent arm has its own cause.
+            and arm.stamp_ns - arm.force_stamp_ns <= limits.force_sample_ms * MS
             and now_ns - self.changed_ns <= limits.force_stuck_ms * MS
         )
         if not good:

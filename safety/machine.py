@@ -9,6 +9,7 @@ from safety.limits import Limits
 from safety.states import Cause, State
 from safety.transitions import (
     BLOCKING,
+    CONSEQUENCES,
     LATCHED,
     MOVING,
     QUALIFIED,
@@ -113,6 +114,8 @@ def _resolve(m: Machine, f: Facts, target: State) -> State:
 
 
 def _first(hits: int) -> Cause:
+    """The one of several new causes that explains the others."""
+    hits = hits & ~CONSEQUENCES or hits
     return Cause((hits & -hits).bit_length() - 1)
 
 

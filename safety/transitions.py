@@ -48,6 +48,8 @@ class CauseRow:
     """Time in HOLD with it drains the bucket (a flapping link ends in SAFE_STOP)."""
     short: bool = False
     """A short HOLD may resume by itself when every cause was of this kind."""
+    condition: bool = False
+    """A condition of arming: no news to acknowledge once the machine has stopped."""
 
 
 def _everywhere(cause: Cause, to: State) -> CauseRow:
@@ -99,7 +101,7 @@ CAUSES: tuple[CauseRow, ...] = (
     _session(Cause.CONSENT_EXPIRED),
     _everywhere(Cause.FORCE_OVER_LIMIT, SAFE_STOP),
     _powered(Cause.FORCE_SENSOR_INVALID, SAFE_STOP),
-    CauseRow(Cause.INSTRUMENT_UNKNOWN, None, SAFE_STOP, SAFE_STOP, SAFE_STOP, None),
+    CauseRow(Cause.INSTRUMENT_UNKNOWN, None, SAFE_STOP, SAFE_STOP, SAFE_STOP, None, condition=True),
     CauseRow(Cause.WORKSPACE, None, None, HOLD, None, None),
     _everywhere(Cause.SPEED_OVER_PERMIT, FAULT),
     _everywhere(Cause.STANDSTILL_VIOLATED, FAULT),
@@ -148,7 +150,7 @@ def _of_latched(state: State, row: CauseRow) -> State | None:
     worst = max(targets, key=SEVERITY.__getitem__)
     if state == ESTOP:
         return ESTOP if worst == ESTOP else None
-    if SEVERITY[worst] < SEVERITY[SAFE_STOP]:
+    if SEVERITY[worst] < SEVERITY[SAFE_STOP] or row.condition:
         return None
     return worst if SEVERITY[worst] > SEVERITY[state] else state
 
@@ -160,6 +162,20 @@ def mask(*causes: Cause) -> int:
 
 LINK_MASK = mask(*(row.cause for row in CAUSES if row.link))
 SHORT_MASK = mask(*(row.cause for row in CAUSES if row.short))
+CONSEQUENCES = mask(
+    Cause.OPERATOR_RELEASE,
+    Cause.COMMAND_AGE,
+    Cause.MISSED_SLOTS,
+    Cause.LOOP_LATENCY,
+    Cause.PICTURE_FROZEN,
+    Cause.PICTURE_STALE,
+    Cause.FRAME_ID_INVALID,
+    Cause.BEDSIDE_PAGE_LOST,
+    Cause.INSTRUMENT_UNKNOWN,
+    Cause.FORCE_SENSOR_INVALID,
+    Cause.ARM_POWER_LOST,
+)
+"""Often follow from something else: of causes seen in the same step they are not the first-out."""
 PROCESS_MASK = mask(
     Cause.GATEWAY_LOST, Cause.GATEWAY_RESTARTED, Cause.MEDIA_LOST, Cause.MEDIA_RESTARTED
 )
