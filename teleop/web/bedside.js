@@ -121,7 +121,8 @@ class Bedside {
   }
 
   renderPeople(telemetry) {
-    const driver = this.peers.console ? "bedside.driver_expert" : "bedside.driver_none";
+    const known = this.peers.console ? "bedside.driver_expert" : "bedside.driver_none";
+    const driver = telemetry ? known : "bedside.unknown";
     setText($("driver"), t(driver, { n: this.peers.lease_session }));
     setText($("deadman-state"), telemetry ? t(telemetry.deadman ? "bedside.deadman_held" : "bedside.deadman_free") : "");
   }

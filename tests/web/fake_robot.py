@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -140,9 +141,6 @@ class Robot:
 
     def start(self, name: str) -> None:
         """Start `gateway` or `media`."""
-        ready = self.run_dir / ("gateway.json" if name == "gateway" else channels.MEDIA_CONTROL)
-        if name == "gateway":
-            ready.unlink(missing_ok=True)
         read_end, write_end = os.pipe()
         child = subprocess.Popen(
             [sys.executable, "-m", f"teleop.{name}", "--run", str(self.run_dir),
@@ -150,10 +148,21 @@ class Robot:
         )  # fmt: skip
         os.close(read_end)
         self._children[name] = (child, write_end)
-        wait_until(lambda: ready.exists() or child.poll() is not None, f"{name} is ready", 60)
+        ready = self._gateway_answers if name == "gateway" else self._media_answers
+        wait_until(lambda: ready() or child.poll() is not None, f"{name} is ready", 60)
         assert child.poll() is None, f"{name} ended at once"
-        if name == "gateway":
-            self.port = json.loads(ready.read_text())["port"]
+
+    def _gateway_answers(self) -> bool:
+        where = self.run_dir / "gateway.json"
+        if not where.exists():
+            return False
+        self.port = json.loads(where.read_text())["port"]
+        with socket.socket() as link:
+            return link.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _media_answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as link:
+            return link.connect_ex(str(self.run_dir / channels.MEDIA_CONTROL)) == 0
 
     def kill(self, name: str) -> None:
         """SIGKILL one process."""
