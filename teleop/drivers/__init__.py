@@ -1,0 +1,1 @@
+"""Drivers: what connects the system to arms, sensors, handles and picture sources."""

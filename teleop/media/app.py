@@ -1,0 +1,214 @@
+"""The media process: wires producer, peers, control socket and status together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+from robot_sim.scene import SceneError
+from safety import messages as m
+from teleop import channels
+from teleop.config import Config
+from teleop.drivers.frames.base import NO_SCALE, FrameSourceError, ImageParameters
+from teleop.drivers.frames.registry import kind_of, open_source
+from teleop.media.control import ControlServer, Image
+from teleop.media.encode import Encoder
+from teleop.media.notes import Notes
+from teleop.media.producer import Inputs, Producer
+from teleop.media.rate import Rate, observe_only
+from transport.local.clock import now_ns
+from transport.schema import ImageState
+from transport.webrtc import patches
+from transport.webrtc.video import VideoError, VideoPeers
+
+STATUS_S = 0.012
+"""Status period: 80 Hz, so that 50 Hz hold under load."""
+ORPHAN_S = 5.0
+"""How long viewers outlive the connection of the gateway that brought them."""
+
+
+class MediaApp:
+    """One run of the process; `failure` says why it ended, None: as asked."""
+
+    def __init__(self, run_dir: Path, config: Config, life_fd: int | None) -> None:
+        self._run_dir, self._config, self._life_fd = run_dir, config, life_fd
+        self._simulated = _simulated_arm(run_dir)
+        self._incarnation = now_ns()
+        self._notes = Notes(run_dir)
+        self._stamps = channels.ring_writer(run_dir, channels.FRAME_STAMPS)
+        self._status = channels.box(run_dir, channels.MEDIA_STATUS)
+        self._rate = Rate(self._incarnation)
+        self._image = ImageParameters()
+        self._owners: dict[str, int] = {}
+        self._frames = 0
+        self._done = asyncio.Event()
+        self._was_ready = False
+        self.failure: BaseException | None = None
+        loop = asyncio.get_running_loop()
+        self._producer = Producer(
+            lambda: open_source(config), self._open_encoder, Inputs(run_dir),
+            float(config.video.fps),
+            lambda: loop.call_soon_threadsafe(self._deliver),
+            lambda error: loop.call_soon_threadsafe(self._ended, error),
+        )  # fmt: skip
+        self._peers = VideoPeers(self._producer.want_keyframe, self._peer_gone)
+        socket = run_dir / channels.MEDIA_CONTROL
+        self._control = ControlServer(socket, self, (VideoError,))
+
+    def _open_encoder(self, fps: float) -> Encoder:
+        video = self._config.video
+        return Encoder(video.width, video.height, fps, video.bitrate_kbps)
+
+    async def run(self) -> None:
+        """Run until told to leave, the supervisor is gone, or the source fails."""
+        patches.listen_on(self._config.network.bind)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._done.set)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor handles Ctrl-C
+        if self._life_fd is not None:
+            loop.add_reader(self._life_fd, self._done.set)
+        self._notes.write(
+            "start", source=self._config.video.source, live=kind_of(self._config.video.source).live
+        )
+        await self._control.start()
+        self._producer.start()
+        try:
+            while not self._done.is_set():
+                self._write_status()
+                await self._pause(STATUS_S)
+        finally:
+            await self._leave()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._done.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _leave(self) -> None:
+        await self._control.stop()
+        await self._peers.close_all()
+        await asyncio.to_thread(self._producer.stop)
+        self._notes.write("end", failure=str(self.failure) if self.failure else "")
+        self._notes.close()
+
+    def _deliver(self) -> None:
+        """Stamp the newest picture, then send it: the stamp is there before the packet leaves."""
+        product = self._producer.take()
+        if product is None:
+            return
+        stamped = product.stamped
+        record = stamped.record(patches.rtp_timestamp(stamped.pts))
+        self._stamps.write(m.FRAME_STAMP.pack(record))
+        size = 0
+        if product.encoded is not None:
+            size = len(product.encoded.data)
+            self._peers.publish(product.encoded)
+        self._frames += 1
+        self._rate.add(now_ns(), size)
+
+    def _ended(self, error: BaseException | None) -> None:
+        if error is not None:
+            self.failure = error
+        self._done.set()
+
+    def _write_status(self) -> None:
+        now, source, video = now_ns(), self._producer.source, self._config.video
+        live = source is not None and source.live
+        fps = self._rate.fps(now)
+        if source is not None and not self._was_ready:
+            self._was_ready = True
+            self._notes.write("ready", source=source.name, seconds=(now - self._incarnation) / 1e9)
+            self._control.broadcast_image_state()
+        self._producer.viewers = len(self._peers)
+        times = self._producer.times
+        self._status.write(
+            m.MediaStatus(
+                incarnation=self._incarnation,
+                stamp_ns=now,
+                live=live,
+                fps=fps,
+                observe_only=source is None or observe_only(live, fps, self._simulated),
+                width=video.width,
+                height=video.height,
+                encode_ms=times.encode_ms.value,
+                form_ms=times.form_ms.value,
+                bitrate_kbps=self._rate.kbps(now),
+                peers=len(self._peers),
+                frames=self._frames,
+            )  # fmt: skip
+        )
+
+    async def offer(self, owner: int, peer: str, sdp: str) -> str:
+        """Connect a viewer (control socket)."""
+        answer = await self._peers.answer(peer, sdp)
+        self._owners[peer] = owner
+        self._producer.viewers = len(self._peers)
+        self._notes.write("viewer", peer=peer)
+        return answer
+
+    async def close(self, peer: str) -> None:
+        """Disconnect a viewer (control socket)."""
+        self._owners.pop(peer, None)
+        await self._peers.close(peer)
+        self._notes.write("viewer left", peer=peer)
+
+    def _peer_gone(self, peer: str) -> None:
+        self._owners.pop(peer, None)
+        self._notes.write("viewer lost", peer=peer)
+
+    def gone(self, owner: int) -> None:
+        """Gateway's connection ended: its viewers may stay ORPHAN_S, unless offered anew."""
+        loop = asyncio.get_running_loop()
+        orphans = [peer for peer, by in self._owners.items() if by == owner]
+        if orphans and not self._done.is_set():
+            loop.call_later(ORPHAN_S, self._drop_orphans, owner, orphans)
+
+    def _drop_orphans(self, owner: int, peers: list[str]) -> None:
+        for peer in peers:
+            if self._owners.get(peer) == owner and not self._done.is_set():
+                asyncio.ensure_future(self.close(peer))
+
+    def image(self, request: Image) -> None:
+        """Change the image settings (control socket)."""
+        old = self._image
+        self._image = ImageParameters(
+            old.gain_db if request.gain_db is None else request.gain_db,
+            old.depth_m if request.depth_m is None else request.depth_m,
+            old.dynamic_range_db if request.dynamic_range_db is None else request.dynamic_range_db,
+        )
+        self._producer.set_image(self._image)
+        self._control.broadcast_image_state()
+
+    def image_state(self) -> ImageState:
+        """Settings and geometry in force (control socket)."""
+        source = self._producer.source
+        scale = NO_SCALE if source is None else source.geometry_for(self._image)
+        return ImageState(
+            gain_db=self._image.gain_db, depth_m=scale.depth_m,
+            dynamic_range_db=self._image.dynamic_range_db, mm_per_px=scale.mm_per_px,
+            apex_x_px=scale.apex_x_px, apex_y_px=scale.apex_y_px,
+            live=source is not None and source.live,
+            source=self._config.video.source if source is None else source.name,
+        )  # fmt: skip
+
+
+def _simulated_arm(run_dir: Path) -> bool:
+    """Whether the arm declares itself simulated; unreadable means real."""
+    try:
+        return json.loads((run_dir / "site.json").read_text("utf-8")).get("simulated") is True
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+async def run(run_dir: Path, config: Config, life_fd: int | None) -> BaseException | None:
+    """Run the process; returns what ended it, None: as asked."""
+    app = MediaApp(run_dir, config, life_fd)
+    await app.run()
+    return app.failure
+
+
+EXPECTED = (FrameSourceError, SceneError)
+"""Failures whose message is for the user; others are bugs and show a traceback."""

@@ -1,0 +1,177 @@
+"""The picture thread: source, stamp, encoder, on a monotonic schedule, nothing queues.
+
+Everything heavy (image formation in numba, x264) runs here with the GIL released; the event loop
+of the process only sends. What the loop has not taken yet is overwritten and counted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from safety.messages import ArmState
+from teleop import channels
+from teleop.drivers.frames.base import FrameSource, ImageParameters
+from teleop.media.encode import Encoder
+from teleop.media.rate import Average
+from teleop.media.stamp import Stamped, stamp
+from transport.local.clock import now_ns
+from transport.local.loop import Cycle
+from transport.webrtc.video import EncodedPicture
+
+LOST_NS = 50_000_000
+"""An arm state or guard report older than this is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One picture, encoded when somebody watches."""
+
+    stamped: Stamped
+    encoded: EncodedPicture | None
+
+
+@dataclass(slots=True)
+class Times:
+    """Averages for the status, ms."""
+
+    form_ms: Average
+    encode_ms: Average
+
+
+class Inputs:
+    """The mailboxes that a picture depends on."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._arm = channels.box(run_dir, channels.ARM_STATE)
+        self._guard = channels.box(run_dir, channels.GUARD_REPORT)
+
+    def arm(self, at_ns: int) -> ArmState | None:
+        """Newest state of the arm, None when it is silent."""
+        item = self._arm.read()
+        if item is None or at_ns - item[1].stamp_ns > LOST_NS:
+            return None
+        state: ArmState = item[1]
+        return state
+
+    def mark(self, at_ns: int) -> int:
+        """The mark to draw, -1 for none or when guard is silent."""
+        item = self._guard.read()
+        if item is None or at_ns - item[1].stamp_ns > LOST_NS:
+            return -1
+        return int(item[1].mark)
+
+
+class Producer:
+    """Runs the source and the encoder on a thread of its own."""
+
+    def __init__(
+        self,
+        open_source: Callable[[], FrameSource],
+        open_encoder: Callable[[float], Encoder],
+        inputs: Inputs,
+        fps: float,
+        ready: Callable[[], None],
+        ended: Callable[[BaseException | None], None],
+    ) -> None:
+        self._open_source, self._open_encoder = open_source, open_encoder
+        self._inputs, self._fps = inputs, fps
+        self._ready, self._ended = ready, ended
+        self.source: FrameSource | None = None
+        self.viewers = 0
+        """Set by the event loop; without viewers nothing is encoded."""
+        self.times = Times(Average(), Average())
+        self.skipped = 0
+        """Schedule slots that were missed."""
+        self.overwritten = 0
+        """Pictures that the event loop did not take in time."""
+        self._keyframe = threading.Event()
+        self._stop = threading.Event()
+        self._wanted: ImageParameters | None = None
+        self._slot: Product | None = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="picture", daemon=True)
+
+    def start(self) -> None:
+        """Open the source (numba compiles here) and begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and release the source."""
+        self._stop.set()
+        self._thread.join(2.0)
+
+    def want_keyframe(self) -> None:
+        """Ask for a keyframe; requests are rate-limited by the encoder and kept until granted."""
+        self._keyframe.set()
+
+    def set_image(self, parameters: ImageParameters) -> None:
+        """Change the image settings from the next picture on."""
+        self._wanted = parameters
+
+    def take(self) -> Product | None:
+        """The newest picture, once."""
+        with self._lock:
+            product, self._slot = self._slot, None
+        return product
+
+    def _run(self) -> None:
+        failure: BaseException | None = None
+        try:
+            source = self._open_source()
+            try:
+                self.source = source
+                self._produce(source)
+            finally:
+                source.close()
+        except BaseException as error:  # handed to the event loop, which ends the process
+            failure = error
+        self._ended(failure)
+
+    def _produce(self, source: FrameSource) -> None:
+        fps = min(self._fps, source.nominal_fps)
+        encoder = self._open_encoder(fps)
+        cycle = Cycle(round(1e9 / fps))
+        last_pts = -1
+        while not self._stop.is_set():
+            at_ns = now_ns() if source.paces_itself else cycle.wait()
+            self.skipped = cycle.overruns
+            stamped = self._picture(source, at_ns, last_pts)
+            if stamped is None:
+                continue
+            last_pts = stamped.pts
+            self._put(Product(stamped, self._encode(encoder, stamped)))
+
+    def _picture(self, source: FrameSource, at_ns: int, last_pts: int) -> Stamped | None:
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            source.apply(wanted)
+        begun_ns = now_ns()
+        frame = source.next(at_ns, self._inputs.arm(at_ns))
+        if frame is None:
+            return None
+        if not source.paces_itself:  # else most of the time is waiting for the device
+            self.times.form_ms.add((now_ns() - begun_ns) / 1e6)
+        return stamp(frame, source.live, self._inputs.mark(at_ns), last_pts)
+
+    def _encode(self, encoder: Encoder, stamped: Stamped) -> EncodedPicture | None:
+        if self.viewers == 0:
+            return None
+        begun_ns = now_ns()
+        wanted = self._keyframe.is_set()
+        encoded = encoder.encode(stamped.luma, stamped.pts, wanted)
+        if encoded.keyframe:
+            self._keyframe.clear()
+        self.times.encode_ms.add((now_ns() - begun_ns) / 1e6)
+        return encoded
+
+    def _put(self, product: Product) -> None:
+        with self._lock:
+            overwritten = self._slot is not None
+            self._slot = product
+        if overwritten:  # an encoded picture was lost: the chain of references is broken
+            self.overwritten += 1
+            self._keyframe.set()
+        self._ready()

@@ -1,0 +1,165 @@
+"""A running demo (real processes) and two real browser pages, for end-to-end tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safety.messages import ArmState, GuardReport, ServoReport
+from safety.states import Cause, State
+from teleop import channels
+
+WIDENED = """
+[limits]
+command_age_ms = {age}
+stamp_life_ms = {age}
+slot_late_ms = 500.0
+degraded_misses = 39
+hold_misses = 40
+loop_ms = 900.0
+loop_once_ms = 950.0
+image_stale_ms = 1500.0
+picture_frozen_ms = 1000.0
+media_silent_ms = 1500.0
+gateway_silent_ms = 900.0
+servo_silent_ms = 200.0
+arm_silent_ms = 200.0
+own_gap_ms = 200.0
+permit_life_ms = 60.0
+dwell_disagreement_ms = 100.0
+bedside_page_ms = 2000.0
+qualify_age_ms = 500.0
+qualify_s = 1.0
+consent_s = 60.0
+"""
+"""Timing is not the subject here: the machine is shared and noisy (the banner says so)."""
+
+
+def wait_for(what: str, check: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+    """Poll `check` until it is true; fail with `what` and the last value."""
+    end = time.monotonic() + timeout_s
+    value: Any = None
+    while time.monotonic() < end:
+        value = check()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {timeout_s} s: {what} (last: {value!r})")
+
+
+@dataclass
+class Demo:
+    """`teleop demo` as a child process, seen through its channels."""
+
+    folder: Path
+    age_ms: float = 500.0
+    extra: str = ""
+    process: subprocess.Popen[str] = field(init=False)
+    run_dir: Path = field(init=False)
+    bedside: socket.socket = field(init=False)
+
+    def start(self) -> Demo:
+        config = self.folder / "config.toml"
+        config.write_text(WIDENED.format(age=self.age_ms) + self.extra, "utf-8")
+        self.log = (self.folder / "demo.log").open("w+")
+        socket_path = self.folder / "bedside.sock"
+        command = [sys.executable, "-m", "teleop.cli", "demo", "--json", "--port", "0"]
+        command += ["--config", str(config), "--out", str(self.folder / "out")]
+        command += ["--bedside-input", str(socket_path)]
+        self.process = subprocess.Popen(
+            command,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+        self.joined = wait_for("the demo prints its addresses", self._joined, 120)
+        self.run_dir = Path(self.joined["run_dir"])
+        self._arm = channels.box(self.run_dir, channels.ARM_STATE)
+        self._guard = channels.box(self.run_dir, channels.GUARD_REPORT)
+        self._servo = channels.box(self.run_dir, channels.SERVO_REPORT)
+        self.bedside = wait_for("bedside input listens", lambda: _connect(socket_path))
+        return self
+
+    def _joined(self) -> dict[str, Any] | None:
+        assert self.process.poll() is None, self.output()
+        return next((line for line in self.lines() if line.get("event") == "joined"), None)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Everything the demo printed, one JSON object a line."""
+        text = (self.folder / "demo.log").read_text("utf-8", "replace")
+        return [json.loads(x) for x in text.splitlines() if x.startswith("{") and x.endswith("}")]
+
+    def output(self) -> str:
+        return (self.folder / "demo.log").read_text("utf-8", "replace")[-4000:]
+
+    def url(self, page: str) -> str:
+        return str(self.joined["urls"][page])
+
+    @property
+    def arm(self) -> ArmState:
+        return _value(self._arm)
+
+    @property
+    def guard(self) -> GuardReport:
+        return _value(self._guard)
+
+    @property
+    def servo(self) -> ServoReport:
+        return _value(self._servo)
+
+    def pid(self, name: str) -> int:
+        return int(self.joined["pids"][name])
+
+    def signal(self, name: str, number: signal.Signals) -> int:
+        pid = self.pid(name)
+        os.kill(pid, number)
+        return pid
+
+    def speed_m_s(self) -> float:
+        v = self.arm.base_v_probe_m_s
+        return float(sum(x * x for x in v) ** 0.5)
+
+    def in_state(self, *states: State) -> Callable[[], bool]:
+        return lambda: self.guard.state in states
+
+    def stop(self) -> None:
+        self.bedside.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.log.close()
+
+
+def _connect(path: Path) -> socket.socket | None:
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        link.connect(str(path))
+    except OSError:
+        link.close()
+        return None
+    return link
+
+
+def _value(box: Any) -> Any:
+    item = wait_for("a value in the mailbox", box.read, 10)
+    return item[1]
+
+
+def cause_names(mask: int) -> set[str]:
+    """Names of the causes in a bit mask."""
+    return {c.name for c in Cause if c and mask >> c & 1}
