@@ -6,11 +6,11 @@ import os
 import signal
 
 import pytest
+from e2e_demo import cause_names, wait_for
+from e2e_pages import data, picture_sum, screenshot
+from e2e_session import Session
 
 from safety.states import Contact, State
-from tests.e2e.conftest import Session
-from tests.e2e.demo import cause_names, wait_for
-from tests.e2e.pages import data, picture_sum, screenshot
 
 pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.timeout(240)]
 
