@@ -13,6 +13,7 @@ from safety.transitions import LATCHED, MOVING, SETUP, mask
 
 _URGENT = (EventKind.STOP, EventKind.ESTOP)
 """Bedside events that count whatever the session number says."""
+_STOPS = mask(Cause.BEDSIDE_STOP, Cause.BEDSIDE_ESTOP)
 
 
 @dataclass(slots=True)
@@ -37,6 +38,8 @@ def hear(memory: Memory, i: GuardInputs, limits: Limits) -> Wishes:
         else:
             memory.events_refused += 1
     wishes.causes |= _stop_levels(memory, i.now_ns, limits)
+    if wishes.causes & _STOPS:
+        memory.lift.change(False, i.now_ns, limits)  # a stop also stops the lift
     if memory.shutdown:
         wishes.causes |= mask(Cause.SHUTDOWN)
     return wishes
