@@ -102,17 +102,17 @@ class BoxProcess:
             go_real_time(FIFO_PRIORITY) if self._settings.real_time else RealTime(False, False)
         )
         self.note(kind="started", fifo=granted.fifo, locked=granted.locked)
+        command: tuple[int, ArmCommand] | None = None
+        enable: tuple[int, EnableSignal] | None = None
         while not life.leaving():
-            command = self._commands.read()
-            enable = self._enable.read()
-            self._state.write(
-                self._box.step(
-                    cycle.wait(),
-                    command[1] if command else None,
-                    enable[1] if enable else None,
-                    command[0] if command else 0,
-                )
-            )
+            cycle.wait()
+            # A read can fail when the writer laps it; the last value then ages.
+            command = self._commands.read() or command
+            enable = self._enable.read() or enable
+            seq, order = command or (0, None)
+            # Time is taken after reading, so that no fresh command seems to come from the future.
+            now = now_ns()
+            self._state.write(self._box.step(now, order, enable[1] if enable else None, seq))
         self._leave(cycle)
 
     def _leave(self, cycle: Cycle) -> None:

@@ -16,7 +16,7 @@ SILENCE_NS = 20_000_000
 CHALLENGE_NS = 4_000_000
 """A new challenge every 4 ms: at least four answers fit into the limit."""
 AHEAD_NS = 2_000_000
-"""A stamp may lie this far ahead: the message was read after the cycle's time was taken."""
+"""Slack for a stamp from the future (the shell takes the time after reading)."""
 
 
 @dataclass(slots=True)

@@ -56,6 +56,7 @@ class CoreState:
 
     gate: PermitGate
     incarnation: int = 0
+    arm_incarnation: int = 0
     cycle: int = 0
     last_ns: int = -1
     command_seq: int = 0
@@ -110,7 +111,9 @@ class ServoCore:
     def _decide(self, inputs: ServoInputs) -> ServoOutputs:
         now_ns, arm = inputs.now_ns, inputs.arm
         mode = self._s.gate.judge(now_ns, inputs.permit_seq, inputs.permit)
-        if not arm_usable(now_ns, inputs.arm_seq, arm, self._limits):
+        known, self._s.arm_incarnation = self._s.arm_incarnation, arm.incarnation
+        restarted = known not in (0, arm.incarnation)
+        if restarted or not arm_usable(now_ns, inputs.arm_seq, arm, self._limits):
             self._stop()
             return self._outputs(inputs, NO_MOTION, brake=True, needle_v_m_s=0.0)
         if mode is not Mode.BRAKE and not sensor_usable(now_ns, arm, self._limits):

@@ -169,7 +169,8 @@ class NormalAxis:
             case Mode.LIFT:
                 return self._lift(s, axis), False
             case Mode.YIELD:
-                return self._yield(force_n)
+                # Not held: pulling back to a set-point would press.
+                return self._yield(force_n), False
             case _:
                 return 0.0, True
 
@@ -204,10 +205,10 @@ class NormalAxis:
         fastest = min(self.limits.lift_v_m_s, s.permit.v_max_m_s)
         return -max(0.0, min(fastest, room * 10.0))
 
-    def _yield(self, force_n: float) -> tuple[float, bool]:
+    def _yield(self, force_n: float) -> float:
         """Back off while the force is above min(last, 5 N) + 1 N; never press."""
         over = force_n - (self.ceiling_n + self.limits.yield_margin_n)
         if over <= 0.0:
-            return 0.0, True
+            return 0.0
         damping = self.force.stiffness.k_hat_n_m * TAU_A_S
-        return -min(self.limits.regulate_v_m_s, YIELD_M_S + over / damping), False
+        return -min(self.limits.regulate_v_m_s, YIELD_M_S + over / damping)

@@ -13,7 +13,7 @@ from safety.messages import Permit
 from safety.states import PermitKind
 
 AHEAD_NS = 2_000_000
-"""A permit may be this far ahead: it was read after the cycle's time was taken."""
+"""Slack for a permit from the future (the shell takes the time after reading)."""
 
 
 class Mode(IntEnum):

@@ -10,7 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from safety.limits import Limits
-from safety.messages import SERVO_STEP, ArmCommand, ServoInputs, ServoOutputs, ServoStep
+from safety.messages import (
+    SERVO_STEP,
+    ArmCommand,
+    ArmState,
+    Permit,
+    ServoInputs,
+    ServoStep,
+)
 from teleop import channels
 from teleop.drivers.arm import Arm
 from teleop.servo.core import ServoCore
@@ -39,24 +46,31 @@ class ServoShell:
         self._snapshot_due_ns = 0
         self._compute_us = 0.0
         self._told: Exception | None = None
-        self._braked = True
-        self._speed_m_s = 0.0
+        self._heard_arm: tuple[int, ArmState] = (0, NO_ARM)
+        self._heard_permit: tuple[int, Permit] = (0, NO_PERMIT)
 
     def run(self, cycle: Cycle, life: Life, granted: RealTime) -> None:
         """Step until told to leave; then come to rest without a permit, brake, and leave."""
         self.note(kind="started", fifo=granted.fifo, locked=granted.locked)
         while not life.leaving():
-            self.cycle(cycle.wait(), cycle, obey=True)
+            cycle.wait()
+            self.cycle(cycle, obey=True)
         until_ns = now_ns() + LEAVE_NS
         while not self._at_rest() and now_ns() < until_ns:
-            self.cycle(cycle.wait(), cycle, obey=False)
+            cycle.wait()
+            self.cycle(cycle, obey=False)
         self._arm.servo_jv(ArmCommand(now_ns(), (0.0,) * 7, brake=True, needle_v_m_s=0.0))
         self.note(kind="left", overruns=cycle.overruns)
 
-    def cycle(self, now: int, cycle: Cycle, *, obey: bool) -> ServoOutputs:
-        """One cycle at `now` (ns). `obey` False: as if guard were silent."""
-        arm = self._arm.receive() or (0, NO_ARM)
-        permit = (self._permits.read() if obey else None) or (0, NO_PERMIT)
+    def cycle(self, cycle: Cycle, *, obey: bool) -> None:
+        """Run one cycle. `obey` False: as if guard were silent."""
+        # A read can fail when the writer laps it; the last value then ages, as any silence does.
+        self._heard_arm = arm = self._arm.receive() or self._heard_arm
+        self._heard_permit = self._permits.read() or self._heard_permit
+        permit = self._heard_permit if obey else (0, NO_PERMIT)
+        # Time is taken after reading: preempted in between, a fresh permit must not look as if it
+        # came from the future.
+        now = now_ns()
         inputs = ServoInputs(
             now_ns=now,
             lateness_us=cycle.lateness_ns / 1e3,
@@ -75,10 +89,7 @@ class ServoShell:
             self._snapshot(now)
         if self._core.error is not self._told:
             self._tell_error()
-        self._braked = arm[1].braked
-        self._speed_m_s = max(map(abs, arm[1].base_v_probe_m_s))
         self._compute_us = (now_ns() - now) / 1e3
-        return outputs
 
     def note(self, **content: object) -> None:
         """Tell the recording."""
@@ -96,4 +107,5 @@ class ServoShell:
 
     def _at_rest(self) -> bool:
         """Braked, or slower than standstill; an arm that is not heard counts as at rest (NaN)."""
-        return self._braked or not self._speed_m_s > REST_M_S
+        arm = self._heard_arm[1]
+        return arm.braked or not max(map(abs, arm.base_v_probe_m_s)) > REST_M_S

@@ -117,6 +117,7 @@ ARM_FAULTS: dict[str, dict[str, Any]] = {
     "pose not a number": {"base_p_probe_m": (0.5, math.nan, 0.2)},
     "no orientation": {"base_q_probe": (0.0, 0.0, 0.0, 0.0)},
     "silent": {"stamp_ns": 0},
+    "restarted": {"incarnation": 77},
 }
 
 

@@ -26,7 +26,13 @@ from transport.local.clock import now_ns, sleep_until
 pytestmark = pytest.mark.process
 DEADLINE_S = 60.0
 # The watchdogs themselves are tested on the virtual clock; here the machine may be busy.
-PATIENT_LIMITS = Limits(permit_life_ms=1000.0, servo_silent_ms=1000.0, command_age_ms=1000.0)
+PATIENT_LIMITS = Limits(
+    permit_life_ms=1000.0,
+    servo_silent_ms=1000.0,
+    command_age_ms=1000.0,
+    arm_silent_ms=1000.0,
+    force_sample_ms=1000.0,
+)
 SCENE = """
 [surface]
 base_p_patient_m = [0.58, 0.0, 0.215]
@@ -98,7 +104,7 @@ class Site:
     def until(self, condition: Callable[[], bool], what: str) -> None:
         due = now_ns() + int(DEADLINE_S * 1e9)
         while not condition():
-            assert now_ns() < due, f"{what} did not happen"
+            assert now_ns() < due, f"{what} did not happen: {self.report()} {self.arm()}"
             for name, child in self.children.items():
                 if child.poll() not in (None, 0):
                     assert child.stderr is not None
