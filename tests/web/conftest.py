@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 from fake_robot import Robot, robot_in, wait_until
@@ -25,6 +26,10 @@ ARGUMENTS = [
 SIZES = {"console": (1280, 800), "bedside": (768, 1024), "observer": (1280, 800)}
 
 Open = Callable[..., Page]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "breaks_page: the shared console is loaded anew afterwards")
 
 
 @pytest.fixture(scope="session")
@@ -68,9 +73,26 @@ def watch_errors(page: Page, errors: list[str]) -> None:
     )
 
 
+@dataclass
+class Driver:
+    """The console that holds the lease: the first one keeps it, so there is one for all tests."""
+
+    page: Page
+    errors: list[str]
+    broken: bool = True
+    """A test changed the page's insides: load it anew (its token lets it in again)."""
+
+    def load(self, address: str) -> None:
+        self.page.goto("about:blank")
+        self.page.goto(address)
+        self.page.wait_for_selector("#state:not([data-state=LOST])")
+        wait_js(self.page, "consoleApp.drives()")
+        self.page.wait_for_selector("#picture[data-live=live]")
+        self.broken = False
+
+
 @pytest.fixture(scope="session")
-def _driver(browser: Browser, _robot: Robot) -> Iterator[tuple[Page, list[str]]]:
-    """The page that holds the lease: the first console keeps it, so there is one for all tests."""
+def _driver(browser: Browser, _robot: Robot) -> Iterator[Driver]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.set_default_timeout(20_000)
@@ -79,24 +101,32 @@ def _driver(browser: Browser, _robot: Robot) -> Iterator[tuple[Page, list[str]]]
     page.goto(_robot.url("console"))
     page.click("#join")
     page.wait_for_selector("#state:not([data-state=LOST])")
-    page.goto("about:blank")
-    yield page, errors
+    yield Driver(page, errors)
     context.close()
 
 
+RESET = """() => {
+  if (consoleApp.picture.frozen) document.querySelector("#freeze").click();
+  if (consoleApp.picture.callipers.active) document.querySelector("#measure").click();
+  if (document.documentElement.lang !== "en") document.querySelector("#language").click();
+  if (!consoleApp.letters) document.querySelector("#keys-toggle").click();
+  document.activeElement?.blur();
+  consoleApp.deadman.release("released");
+}"""
+
+
 @pytest.fixture
-def driver(_driver: tuple[Page, list[str]], robot: Robot) -> Iterator[Page]:
-    """The driving console, loaded anew (its token lets it in again)."""
-    page, errors = _driver
-    errors.clear()
-    page.goto("about:blank")
-    page.goto(robot.url("console", code=False))
-    page.wait_for_selector("#state:not([data-state=LOST])")
-    wait_js(page, "consoleApp.drives()")
-    yield page
-    page.keyboard.up("Space")
-    page.goto("about:blank")
-    assert not errors, errors
+def driver(_driver: Driver, robot: Robot, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The driving console, in its first state; tests that break it are marked `breaks_page`."""
+    _driver.errors.clear()
+    if _driver.broken:
+        _driver.load(robot.url("console", code=False))
+    _driver.page.evaluate(RESET)
+    _driver.broken = True
+    yield _driver.page
+    _driver.page.keyboard.up("Space")
+    _driver.broken = request.node.get_closest_marker("breaks_page") is not None
+    assert not _driver.errors, _driver.errors
 
 
 @pytest.fixture

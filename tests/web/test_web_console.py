@@ -170,6 +170,7 @@ def test_freeze_shows_a_copy_while_live_frames_run_on(driver: Page, robot: Robot
     driver.wait_for_selector("#picture[data-live=live]")
 
 
+@pytest.mark.breaks_page
 def test_a_stale_picture_says_so(driver: Page) -> None:
     driver.wait_for_selector("#picture[data-live=live]")
     driver.evaluate("consoleApp.video.presented = () => {}")
@@ -299,6 +300,7 @@ def test_a_killed_gateway_is_said_at_once_and_the_page_comes_back_by_itself(
     wait_until(lambda: robot.frame() != seq, "frames flow again")
 
 
+@pytest.mark.breaks_page
 def test_a_restarted_media_gives_the_picture_back(driver: Page, robot: Robot) -> None:
     driver.wait_for_selector("#picture[data-live=live]")
     driver.evaluate("consoleApp.picture.staleMs = 400")

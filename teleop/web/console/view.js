@@ -62,7 +62,7 @@ export class ConsoleView {
     const mark = Boolean(telemetry?.mark_shown) && !telemetry.mark_ok;
     if (mark && $("mark").hidden) {
       show($("mark"), true);
-      if (document.activeElement === document.body) $("mark-input").focus();
+      if (document.activeElement === document.body && !app.deadman.held) $("mark-input").focus();
     } else if (!mark) {
       show($("mark"), false);
     }
