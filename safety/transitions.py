@@ -253,7 +253,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition((ARMED,), When.ENGAGED, ACTIVE, "fresh deadman edge, slow hand"),
     Transition((ACTIVE,), When.LATE, DEGRADED, "loop late or slots missed"),
     Transition((DEGRADED,), When.CLEAN, ACTIVE, "clean long enough (automatic)"),
-    Transition((HOLD,), When.OPERATOR_RESUMED, ACTIVE, "only released: fresh deadman edge"),
+    Transition((HOLD,), When.OPERATOR_RESUMED, ACTIVE, "only released, then a fresh deadman edge"),
     Transition((HOLD,), When.SHORT_HOLD_OVER, DEGRADED, "short link HOLD over (automatic)"),
     Transition(
         (SAFE_STOP, FAULT),
@@ -265,7 +265,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (ESTOP, FAULT),
         When.POWERED_AGAIN,
         SAFE_STOP,
-        "power was cut: console acknowledged, bedside allows power",
+        "after a power cut, console acknowledged, bedside allows power",
     ),
 )
 """In order of priority; causes come first (`REACTIONS`)."""
