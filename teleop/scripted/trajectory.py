@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import bisect
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from teleop.drivers import mha
+from teleop.drivers.frames.base import FrameSourceError
 from teleop.scripted.hand import HandPose
 
 SPEED_MAX_M_S = 0.024
@@ -133,3 +136,16 @@ def _scale(knots_s: Array, values: Array) -> float:
     if extent < 1e-4:
         raise TrajectoryError("the probe did not move in this recording: choose another one")
     return min(1.0, SPEED_MAX_M_S / (1.2 * speed), EXTENT_MAX_M / extent)
+
+
+def load(path: Path) -> RecordedPath:
+    """Read a tracked sequence (.igs.mha); TrajectoryError names the file and what is wrong."""
+    try:
+        sequence = mha.read(path)
+        track = sequence.relative("ProbeToTracker", "ReferenceToTracker")
+        return build(sequence.stamps_s, track.matrices_mm, track.valid)
+    except FrameSourceError as error:
+        text = str(error)
+        raise TrajectoryError(text if path.name in text else f"{path.name}: {text}") from error
+    except TrajectoryError as error:
+        raise TrajectoryError(f"{path.name}: {error}") from error
