@@ -17,7 +17,7 @@ import { loadText, onLanguage, t, toggleLanguage } from "./text.js";
 import { $, fixed, make, setData, setText } from "./ui/dom.js";
 import { LatencyPanel } from "./ui/latency.js";
 import { showRefusals } from "./ui/notice.js";
-import { StatePanel, alarmName, pathAlarm } from "./ui/state.js";
+import { StatePanel, alarmName, guardSilent, pathAlarm } from "./ui/state.js";
 
 const PATH_MS = 400; // Status comes every 50 ms; said and sounded within 500 ms.
 const PAUSE_S = 30;
@@ -95,6 +95,7 @@ class Bedside {
     if (!this.joined()) return null;
     if (this.stop.unsent) return "path.stop_unsent";
     if (lost) return "path.bedside_lost";
+    if (guardSilent(this.telemetry)) return "path.bedside_silent";
     return this.soundOk ? null : "path.no_sound";
   }
 
@@ -110,7 +111,7 @@ class Bedside {
     setText($("mute"), paused > 0 ? t("sound.paused", { s: paused }) : t("sound.pause"));
     setData($("link"), "ok", pathOk);
     setText($("link"), t(pathOk ? "link.ok" : this.joined() ? "link.lost" : "link.none"));
-    setData($("stop"), "connected", pathOk);
+    setData($("stop"), "connected", pathOk && !guardSilent(telemetry));
     setText($("force"), fixed(telemetry?.force_n));
     setData($("force"), "force", telemetry ? telemetry.force_n.toFixed(2) : "");
     setText($("contact"), telemetry ? t(`contact.${nameOf(ContactState, telemetry.contact_state)}`) : "");

@@ -10,7 +10,7 @@ import { $, setData, setText } from "./ui/dom.js";
 import { ForcePanel } from "./ui/force.js";
 import { LatencyPanel } from "./ui/latency.js";
 import { Picture } from "./ui/picture.js";
-import { StatePanel, pathAlarm } from "./ui/state.js";
+import { StatePanel, guardSilent, pathAlarm } from "./ui/state.js";
 import { drawScene } from "./ui/view3d.js";
 
 const PATH_MS = 500; // Status arrives at 10 Hz.
@@ -33,7 +33,7 @@ function render() {
   const known = pathOk ? telemetry : null;
   const lost = path.lost(pathOk, now);
   state.render(known, lost, now);
-  pathAlarm(lost ? "path.console_lost" : null);
+  pathAlarm(lost ? "path.console_lost" : guardSilent(known) ? "path.guard_silent" : null);
   force.render(known, known?.force_ref_n);
   picture.render(known, now);
   latency.render(known, now);

@@ -178,6 +178,17 @@ def test_a_lost_path_is_said_and_sounded_and_the_cause_follows(bedside: Page, ro
     bedside.wait_for_selector("#path-alarm", state="hidden")
 
 
+def test_a_guard_that_does_not_answer_means_that_the_stop_is_not_connected(
+    bedside: Page, robot: Robot
+) -> None:
+    robot.silent = True
+    bedside.wait_for_selector("#path-alarm[data-path=lost]")
+    expect(bedside.locator("#path-alarm")).to_have_text(re.compile("STOP NOT CONNECTED"))
+    assert bedside.get_attribute("#stop", "data-connected") == "false"
+    robot.silent = False
+    bedside.wait_for_selector("#path-alarm", state="hidden")
+
+
 def test_a_path_that_falls_silent_is_noticed_within_half_a_second(bedside: Page) -> None:
     after = bedside.evaluate(
         """() => new Promise((done) => {

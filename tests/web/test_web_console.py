@@ -277,6 +277,7 @@ def test_a_silent_guard_is_shown_as_a_fault_and_blocks_the_deadman(
     driver.wait_for_selector("#state[data-state=ACTIVE]")
     robot.silent = True
     driver.wait_for_selector("#state[data-state=FAULT]")
+    driver.wait_for_selector("#path-alarm[data-path=lost]")
     wait_js(driver, "consoleApp.deadman.blocks.has('path')")
     robot.silent = False
     driver.wait_for_selector("#state[data-state=ACTIVE]")

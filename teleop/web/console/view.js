@@ -3,7 +3,7 @@
 import { ContactState } from "../generated/schema.js";
 import { t } from "../text.js";
 import { $, fixed, setData, setText, show } from "../ui/dom.js";
-import { alarmName, needsAcknowledge, pathAlarm } from "../ui/state.js";
+import { alarmName, guardSilent, needsAcknowledge, pathAlarm } from "../ui/state.js";
 import { drawScene } from "../ui/view3d.js";
 
 const SLOW_MS = 100; // Parts that nobody reads faster.
@@ -71,7 +71,8 @@ export class ConsoleView {
   renderSlow(telemetry, pathOk, now) {
     const { app } = this;
     const lost = app.path.lost(pathOk, now);
-    pathAlarm(lost ? "path.console_lost" : null);
+    const silent = guardSilent(telemetry) ? "path.guard_silent" : null;
+    pathAlarm(lost ? "path.console_lost" : silent);
     app.sound.update(alarmName(telemetry, lost), now);
     const paused = app.sound.pausedFor(now);
     setText($("mute"), paused > 0 ? t("sound.paused", { s: paused }) : t("sound.pause"));

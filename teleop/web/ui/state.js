@@ -1,7 +1,7 @@
 // State, first-out cause, clamps and the next step, in words. Without a path to the robot the
 // state is unknown and is shown as that, never the last one.
 
-import { Alarm, Clamp, Step } from "../generated/schema.js";
+import { Alarm, Cause, Clamp, Step } from "../generated/schema.js";
 import { nameOf } from "../net/telemetry.js";
 import { t } from "../text.js";
 import { $, setData, setText, show } from "./dom.js";
@@ -64,6 +64,13 @@ export class StatePanel {
 /** True when the console must acknowledge the first-out cause. */
 export function needsAcknowledge(telemetry) {
   return Boolean(telemetry) && ACKNOWLEDGED.has(telemetry.stateName) && !telemetry.acknowledged;
+}
+
+/** True when the gateway reports a guard that no longer answers (teleop/gateway/view.py). */
+export function guardSilent(telemetry) {
+  if (!telemetry) return false;
+  const overrun = Math.floor(telemetry.live_causes / 2 ** Cause.GUARD_OVERRUN) % 2 === 1;
+  return overrun && !telemetry.powered && !telemetry.braked;
 }
 
 /** The page's own full-width message about its path, `key` null for none. */
