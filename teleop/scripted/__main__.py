@@ -17,7 +17,7 @@ from teleop.config import ConfigError, read_run
 from teleop.scripted import run
 from teleop.scripted.hand import Path as HandPath
 from teleop.scripted.hand import Sweep
-from teleop.scripted.trajectory import TrajectoryError
+from teleop.scripted.trajectory import TrajectoryError, load
 from transport.webrtc.patches import listen_on
 
 SECONDS_MIN = 5.0
@@ -60,8 +60,6 @@ def main() -> int:
         config = read_run(arguments.run)
         path: HandPath = Sweep(config.seed)
         if arguments.trajectory is not None:
-            from teleop.scripted.trajectory import load
-
             path = load(arguments.trajectory)
     except (ConfigError, TrajectoryError) as error:
         run.write(run.Result(False, [], {}, str(error)), arguments.result)

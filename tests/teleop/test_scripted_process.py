@@ -14,13 +14,35 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.demo import WIDENED
+from teleop.config import Config, write_run
 
-SMALL = """
+CONFIG = """
 [video]
 width = 320
 height = 240
 bitrate_kbps = 2000
+
+[limits]
+command_age_ms = 500.0
+stamp_life_ms = 500.0
+slot_late_ms = 500.0
+degraded_misses = 39
+hold_misses = 40
+loop_ms = 900.0
+loop_once_ms = 950.0
+image_stale_ms = 1500.0
+picture_frozen_ms = 1000.0
+media_silent_ms = 1500.0
+gateway_silent_ms = 900.0
+servo_silent_ms = 200.0
+arm_silent_ms = 200.0
+own_gap_ms = 200.0
+permit_life_ms = 60.0
+dwell_disagreement_ms = 100.0
+bedside_page_ms = 2000.0
+qualify_age_ms = 500.0
+qualify_s = 1.0
+consent_s = 60.0
 """
 SPEED = {"frames_per_s", "driven_share", "followed_share", "scan_s"}
 """Criteria that a busy machine may miss."""
@@ -28,7 +50,7 @@ SPEED = {"frames_per_s", "driven_share", "followed_share", "scan_s"}
 
 def _demo(folder: Path, *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
     config = folder / "config.toml"
-    config.write_text(WIDENED.format(age=500.0) + SMALL, "utf-8")
+    config.write_text(CONFIG, "utf-8")
     command = [sys.executable, "-m", "teleop.cli", "demo", "--json", "--port", "0", "--no-record"]
     command += ["--config", str(config), "--out", str(folder / "out"), *arguments]
     done = subprocess.run(
@@ -57,6 +79,12 @@ def test_a_scripted_scan_succeeds_over_the_real_path(tmp_path: Path) -> None:
 def test_a_bad_trajectory_is_refused_with_its_name(tmp_path: Path) -> None:
     bad = tmp_path / "bad.igs.mha"
     bad.write_bytes(b"ObjectType = Image\nNDims = 3\nElementDataFile = LOCAL\n" + bytes(64))
-    code, _, output = _demo(tmp_path, "--auto", "5", "--trajectory", str(bad))
-    assert code == 2
-    assert "bad.igs.mha" in output
+    write_run(tmp_path, Config())
+    command = [sys.executable, "-m", "teleop.scripted", "--run", str(tmp_path), "--seconds", "5"]
+    command += ["--trajectory", str(bad), "--result", str(tmp_path / "auto.json")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "bad.igs.mha" in done.stderr
+    result = json.loads((tmp_path / "auto.json").read_text())
+    assert result["success"] is False
+    assert "bad.igs.mha" in result["error"]
