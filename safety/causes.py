@@ -12,6 +12,15 @@ from safety.transitions import LINK_MASK, MOVING, PROCESS_MASK, SETUP, mask
 
 MS = 1_000_000
 S = 1_000_000_000
+LEAVERS = mask(
+    Cause.SERVO_LOST,
+    Cause.ARM_SILENT,
+    Cause.ARM_POWER_LOST,
+    Cause.FORCE_SENSOR_INVALID,
+    Cause.GATEWAY_LOST,
+    Cause.MEDIA_LOST,
+)
+"""What an ordered shutdown looks like after standstill: no news."""
 WORKSPACE_MARGIN_M = 0.01
 """Servo clamps at the border; this far outside it did not."""
 LAPSE_NS = 50 * MS
@@ -129,6 +138,12 @@ def own(m: Memory, i: GuardInputs, bits: int, elapsed_ms: float, limits: Limits)
     if state in SETUP and m.gate.last == Rejection.LIMITS_MISMATCH and not m.in_use.valid:
         out |= mask(Cause.LIMITS_MISMATCH)
     return out
+
+
+def expected(m: Memory, bits: int, rest: bool) -> int:
+    """Causes without those that an ordered shutdown makes once the arm rests."""
+    m.leaving = m.leaving or (m.shutdown and rest)
+    return bits & ~LEAVERS if m.leaving else bits
 
 
 def _lapsed(m: Memory, i: GuardInputs) -> bool:

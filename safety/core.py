@@ -61,6 +61,7 @@ class GuardCore:
         link, late = causes.link(m, i, limits)
         bits |= wishes.causes | link | causes.bedside(m, i, limits) | causes.arm(m, i, limits)
         bits |= causes.own(m, i, bits, (i.now_ns - m.last_ns) / MS, limits)
+        bits = causes.expected(m, bits, m.motion.at_rest(limits))
         assess.qualify(m, i, bits, limits)
         contact = m.contact.contact(i.now_ns, limits)
         checks = assess.checklist(m, i, bits, limits)

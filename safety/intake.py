@@ -33,7 +33,8 @@ def peers(m: Memory, i: GuardInputs, limits: Limits) -> int:
         (m.gateway, Cause.GATEWAY_LOST, Cause.GATEWAY_RESTARTED),
         (m.media, Cause.MEDIA_LOST, Cause.MEDIA_RESTARTED),
     ):
-        if peer.lost:
+        # Who was never there cannot be lost; set-up waits for arm and servo anyway.
+        if peer.lost and (peer.seen or peer is m.gateway or peer is m.media):
             bits |= 1 << lost
         if peer.restarted:
             bits |= 1 << restarted

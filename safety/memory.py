@@ -91,6 +91,8 @@ class Memory:
     last_force_n: float = 0.0
     discomfort: bool = False
     shutdown: bool = False
+    leaving: bool = False
+    """The ordered shutdown has come to rest: the other processes leave now."""
     machine: Machine = field(default_factory=Machine)
     arm: Peer = field(default_factory=Peer)
     servo: Peer = field(default_factory=Peer)

@@ -87,6 +87,7 @@ class SocketInput:
         try:
             self._listener.bind(str(path))
         except OSError as error:
+            self._listener.close()
             raise InputError(f"{path}: cannot listen there ({error})") from error
         path.chmod(0o600)
         self._listener.listen(1)

@@ -546,6 +546,18 @@ def test_a_lost_supervisor_and_a_shutdown_stop_in_every_state() -> None:
         assert (rig.state, rig.report.first_out) == (State.SAFE_STOP, Cause.SHUTDOWN)
 
 
+def test_an_ordered_shutdown_ends_without_new_alarms_when_the_others_leave() -> None:
+    rig = in_contact()
+    rig.send(EventKind.SHUTDOWN, 0, Source.SUPERVISOR)
+    rig.run(0.3)
+    for name in ("media", "gateway", "servo", "arm"):
+        setattr(rig, f"{name}_alive", False)
+        rig.run(0.3)
+        assert (rig.state, rig.report.first_out) == (State.SAFE_STOP, Cause.SHUTDOWN), name
+    assert permit(rig).kind == PermitKind.NONE
+    assert braking(rig)
+
+
 def test_guards_own_gap_beyond_a_permits_life_is_a_safe_stop_and_a_new_epoch() -> None:
     rig = active()
     epoch = rig.report.epoch
