@@ -1,6 +1,7 @@
 """`python -m teleop.scripted --run RUN_DIR --seconds N [--trajectory FILE] --result FILE`.
 
-Exit codes: 0 the scan succeeded, 1 it did not, 2 the trajectory or the arguments cannot be used.
+Exit codes: 0 the scan succeeded, 1 it did not, 2 the trajectory or the arguments cannot be used
+(then there is no result, and the reason is the last line of the error output).
 """
 
 from __future__ import annotations
@@ -62,7 +63,6 @@ def main() -> int:
         if arguments.trajectory is not None:
             path = load(arguments.trajectory)
     except (ConfigError, TrajectoryError) as error:
-        run.write(run.Result(False, [], {}, str(error)), arguments.result)
         sys.stderr.write(f"{error}\n")
         return 2
     listen_on(config.network.bind)

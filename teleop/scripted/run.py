@@ -105,6 +105,8 @@ def _judge(nurse: ScriptedNurse, expert: ScriptedExpert, start_ns: int, error: s
         "own_cpu_percent": round(_cpu_s() / max(total_s, 1e-9) * 100.0, 1),
         "total_s": round(total_s, 2),
     }
+    if error:
+        measured = {"error": error} | measured
     success = not error and all(criterion.ok for criterion in criteria)
     return Result(success, criteria, measured, error)
 
