@@ -68,6 +68,14 @@ def test_stop_acts_on_press_and_tells_the_release(bedside: Page, robot: Robot) -
     assert wait_until(lambda: kinds(robot), "key released") == [(EventKind.STOP, 0)]
 
 
+def test_a_stop_that_is_held_shows_the_emergency(bedside: Page) -> None:
+    bedside.evaluate("bedsidePage.stop.emergencyMs = 50")
+    bedside.keyboard.down("Escape")
+    expect(bedside.locator("#stop-word")).to_have_text("EMERGENCY STOP")
+    bedside.keyboard.up("Escape")
+    expect(bedside.locator("#stop-word")).to_have_text("STOP")
+
+
 @pytest.mark.parametrize("size", [(768, 1024), (360, 740)])
 def test_the_stop_is_always_on_screen_and_huge(open_page: Open, size: tuple[int, int]) -> None:
     page = open_page("bedside", size=size)

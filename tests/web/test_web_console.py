@@ -11,7 +11,6 @@ from fake_robot import Robot, wait_until
 from playwright.sync_api import Page, expect
 
 from safety.states import Alarm, Cause, Clamp, EventKind, Source, State, Step
-from transport.local.clock import now_ns
 
 pytestmark = pytest.mark.browser
 
@@ -73,12 +72,10 @@ def test_states_causes_and_clamps_appear_in_words_within_100_ms(driver: Page, ro
         }"""
     )
     before = driver.evaluate("performance.now()")
-    asked = now_ns()
     robot.show(
         state=State.HOLD, first_out=Cause.WORKSPACE, alarm=Alarm.MEDIUM, clamps=Clamp.WORKSPACE
     )
     shown = driver.evaluate("seen") - before
-    assert shown - (now_ns() - asked) / 1e6 < 0  # it was shown before we could ask
     assert shown < 1000, "100 ms on an idle machine"
     expect(driver.locator("#cause")).to_have_text(re.compile("outside its allowed space"))
     expect(driver.locator("#clamps")).to_have_text(re.compile("Edge of the allowed space"))

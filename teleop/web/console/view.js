@@ -6,6 +6,7 @@ import { $, fixed, setData, setText, show } from "../ui/dom.js";
 import { alarmName, guardSilent, needsAcknowledge, pathAlarm } from "../ui/state.js";
 import { drawScene } from "../ui/view3d.js";
 
+const WORDS_MS = 40; // Words appear well within 100 ms.
 const SLOW_MS = 100; // Parts that nobody reads faster.
 
 function wordForDeadman(app) {
@@ -18,6 +19,7 @@ function wordForDeadman(app) {
 export class ConsoleView {
   constructor(app) {
     this.app = app;
+    this.wordsAt = -Infinity;
     this.slowAt = -Infinity;
     this.renderedStampUs = 0;
     this.renderedAt = 0;
@@ -36,20 +38,29 @@ export class ConsoleView {
     const clock = performance.now();
     const pathOk = app.pathOk();
     const telemetry = pathOk ? app.command.telemetry : null;
-    app.state.render(telemetry, app.path.lost(pathOk, clock), clock);
     app.force.render(telemetry, app.sampler.forceRefN);
     if (telemetry && telemetry.stamp_us !== this.renderedStampUs) {
       this.renderedStampUs = telemetry.stamp_us;
       this.renderedAt = now;
     }
+    if (clock - this.wordsAt >= WORDS_MS) {
+      this.wordsAt = clock;
+      this.renderWords(telemetry, pathOk, clock);
+    }
+    if (clock - this.slowAt >= SLOW_MS) {
+      this.slowAt = clock;
+      this.renderSlow(telemetry, pathOk, clock);
+    }
+  }
+
+  renderWords(telemetry, pathOk, clock) {
+    const { app } = this;
+    app.state.render(telemetry, app.path.lost(pathOk, clock), clock);
     app.picture.render(telemetry, clock);
     app.latency.render(telemetry, clock);
     this.renderDrive(telemetry);
     app.tone.update(telemetry?.force_n ?? 0, telemetry?.contact_state >= ContactState.TOUCH);
     app.gamepad.rumble(Math.min(1, (telemetry?.force_n ?? 0) / 20), clock);
-    if (clock - this.slowAt < SLOW_MS) return;
-    this.slowAt = clock;
-    this.renderSlow(telemetry, pathOk, clock);
   }
 
   renderDrive(telemetry) {

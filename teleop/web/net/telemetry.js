@@ -5,9 +5,13 @@ import { decode } from "./msgpack.js";
 
 const UNKNOWN = -1000; // What the gateway sends for a number that nobody knows now.
 
+const NAMES = new Map();
+
 /** Name of `value` in an enum of the schema, or `String(value)` for a newer peer. */
 export function nameOf(cls, value) {
-  return Object.keys(cls).find((name) => cls[name] === value) ?? String(value);
+  let names = NAMES.get(cls);
+  if (!names) NAMES.set(cls, (names = new Map(Object.entries(cls).map(([k, v]) => [v, k]))));
+  return names.get(value) ?? String(value);
 }
 
 /** Array in schema order -> object; null when it is too short. Longer is a newer peer: fine. */

@@ -10,9 +10,10 @@ export class VideoPeer extends Peer {
     super(signalling, "video");
     this.element = element;
     this.now = now;
-    this.frame = null; // {id, since}: RTP timestamp and page time when it became visible.
+    this.frame = null; // {id, since}: RTP timestamp and page time when it was presented.
     this.presentedAt = -Infinity;
     this.frames = 0;
+    this.refreshMs = 0; // From callback to the expected display, as the browser says it.
     this.supported = "requestVideoFrameCallback" in HTMLVideoElement.prototype;
     this.onFrame = () => {};
     signalling.on("refused", ({ reason }) => this.wanted && reason in WAIT_MS && this.rebuild(WAIT_MS[reason]));
@@ -31,8 +32,10 @@ export class VideoPeer extends Peer {
     this.frames += 1;
     this.presentedAt = now;
     if (metadata.rtpTimestamp === undefined) return;
-    // Visible from its expected display time on: dwell never counts time before that.
-    const since = Math.max(metadata.presentationTime, metadata.expectedDisplayTime);
+    // The later of both, so that dwell (which shortens the loop figure) is never too long. What
+    // comes after, one refresh and the panel, is the site's constant `video.display_lag_ms`.
+    const since = Math.max(now, metadata.presentationTime);
+    this.refreshMs = metadata.expectedDisplayTime - now;
     this.frame = { id: metadata.rtpTimestamp >>> 0, since };
     this.healthy();
     this.onFrame(metadata);

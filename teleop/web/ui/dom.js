@@ -20,6 +20,11 @@ export function show(node, visible) {
   if (node.hidden === visible) node.hidden = !visible;
 }
 
+/** Set one style property through the CSSOM (the security policy forbids style attributes). */
+export function setStyle(node, name, value) {
+  if (node.style[name] !== value) node.style[name] = value;
+}
+
 /** New element with properties; `dataset` is merged. */
 export function make(tag, { dataset = {}, ...properties } = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);

@@ -3,7 +3,7 @@
 import { ContactState } from "../generated/schema.js";
 import { nameOf } from "../net/telemetry.js";
 import { t } from "../text.js";
-import { $, fixed, make, setData, setText } from "./dom.js";
+import { $, fixed, make, setData, setStyle, setText } from "./dom.js";
 
 const FULL_N = 30;
 const TICKS_N = [0, 5, 10, 15, 20, 25, 30];
@@ -23,7 +23,8 @@ export class ForcePanel {
   }
 
   line(id, force) {
-    $(id).style.bottom = `${Math.max(0, Math.min(100, (100 * force) / FULL_N))}%`;
+    const percent = Math.max(0, Math.min(100, (100 * force) / FULL_N));
+    setStyle($(id), "bottom", `${percent.toFixed(1)}%`);
   }
 
   render(telemetry, wantedN) {
@@ -36,7 +37,7 @@ export class ForcePanel {
     const cap = telemetry?.f_max_n ?? 0;
     const zone = force >= this.tripN ? "trip" : cap > 0 && force > cap ? "over" : "normal";
     setData(bar, "zone", zone);
-    bar.setAttribute("aria-valuenow", fixed(force));
+    if (bar.ariaValueNow !== fixed(force)) bar.ariaValueNow = fixed(force);
     this.line("force-line-ref", telemetry?.force_ref_n ?? 0);
     this.line("force-line-max", cap);
     this.line("force-line-trip", this.tripN);
