@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import os
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from pathlib import Path
 import uvloop
 
 from teleop.config import ConfigError, read_run
+from teleop.processes import spec
 from teleop.scripted import run
 from teleop.scripted.hand import Path as HandPath
 from teleop.scripted.hand import Sweep
@@ -65,6 +68,8 @@ def main() -> int:
     except (ConfigError, TrajectoryError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    with contextlib.suppress(OSError):  # without the right to it the scan runs as it is
+        os.setpriority(os.PRIO_PROCESS, 0, spec("gateway").nice)
     listen_on(config.network.bind)
     result = uvloop.run(_supervised(arguments, path))
     run.write(result, arguments.result)
