@@ -98,7 +98,8 @@ def expert(m: Memory, i: GuardInputs, limits: Limits, limits_hash: int, lag_ms: 
     """Check and take a new safety frame; True: it brought a fresh deadman edge."""
     if i.frame_seq == m.frame_seq:
         return False
-    m.frame_seq = i.frame_seq
+    written, m.frame_seq = i.frame_seq - m.frame_seq, i.frame_seq
+    seq_before = m.gate.seq if m.gate.epoch == m.epoch.value else -1
     frame = m.gate.check(
         i.frame,
         i.now_ns,
@@ -114,7 +115,9 @@ def expert(m: Memory, i: GuardInputs, limits: Limits, limits_hash: int, lag_ms: 
     use.command, use.clamps = command(frame, limits)
     use.valid, use.accepted_ns = True, i.now_ns
     use.haptic_ms = haptic_ms(frame.haptic_echo_us, frame.haptic_dwell_us, i.now_ns)
-    m.slots.command((i.now_ns - frame.echo_ns) / MS, limits)
+    # The mailbox keeps the newest of a burst; those it replaced did arrive in this slot, too.
+    sent = frame.seq - seq_before if seq_before >= 0 else 1
+    m.slots.command((i.now_ns - frame.echo_ns) / MS, max(1, min(written, sent)), limits)
     _picture_of(m, i.now_ns, limits, lag_ms)
     return m.deadman.command(use.command, limits)
 

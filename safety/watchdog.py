@@ -102,10 +102,10 @@ class Slots:
     """Timely commands in the open slot."""
     carry: int = 0
 
-    def command(self, age_ms: float, limits: Limits) -> None:
-        """A new valid command arrived in the open slot; late ones do not fill it."""
+    def command(self, age_ms: float, arrived: int, limits: Limits) -> None:
+        """A new valid command (or a burst of them) arrived; late ones do not fill the slot."""
         if age_ms <= limits.slot_late_ms:
-            self.count += 1
+            self.count += arrived
 
     def advance(self, now_ns: int, limits: Limits) -> int:
         """Close the slots that ended by `now_ns`; return the misses in the window."""

@@ -58,7 +58,7 @@ class Rig:
         *,
         period_ms: float = 2.0,
         seed: int = 1,
-        start_ns: int = 100 * S,
+        start_ns: int = 10_000 * S,
         simulated: bool = True,
         display_lag_ms: float = 0.0,
     ) -> None:
@@ -296,6 +296,13 @@ class Rig:
         while not condition(self.step()):
             assert self.now - start < seconds * S, f"not within {seconds} s: {self.describe()}"
         return (self.now - start) / MS
+
+    def skip(self, seconds: float) -> None:
+        """Let `seconds` count as spent in this state and since the bedside's press."""
+        memory, ns = self.core.memory, int(seconds * S)
+        memory.machine = replace(memory.machine, since_ns=memory.machine.since_ns - ns)
+        if memory.consent.given_ns:
+            memory.consent.given_ns -= ns
 
     # --- shorthand
 

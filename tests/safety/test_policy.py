@@ -167,8 +167,10 @@ def test_a_level_without_a_counted_edge_does_not_engage() -> None:
 
 def test_consent_ends_after_thirty_seconds_in_armed() -> None:
     rig = prepared("to_armed")
+    rig.skip(29.0)
+    rig.step()
     until = rig.report.consent_until_ns
-    rig.until(lambda out: out.report.state != State.ARMED, 40.0)
+    rig.until(lambda out: out.report.state != State.ARMED, 2.0)
     assert 0 < rig.now - until <= 2 * rig.period
     assert (rig.state, rig.report.first_out) == (State.QUALIFIED, Cause.CONSENT_EXPIRED)
     assert not rig.report.consent
@@ -203,7 +205,9 @@ def test_releasing_the_deadman_is_a_hold_without_alarm_and_a_new_edge_resumes() 
     epoch, engagement = rig.report.epoch, rig.report.engagement
     rig.release()
     hold(rig, Cause.OPERATOR_RELEASE, 20)
-    rig.run(20.0)
+    rig.run(1.0)
+    rig.skip(200.0)
+    rig.step()
     assert (rig.report.alarm, rig.report.step) == (Alarm.NONE, Step.HOLD_DEADMAN)
     assert rig.report.bucket_ms == 1000.0
     assert permit(rig).kind == PermitKind.REGULATE
@@ -221,10 +225,10 @@ def test_an_operator_hold_does_not_resume_by_a_level_alone_nor_after_five_minute
     rig.run(0.2)
     assert rig.state == State.HOLD
     rig.release()
-    rig.core.memory.machine = replace(rig.core.memory.machine, since_ns=rig.now - 299_950 * MS)
+    rig.skip(299.5)
     rig.step()
     assert rig.state == State.HOLD
-    rig.until(lambda out: out.report.state == State.SAFE_STOP, 0.1)
+    rig.until(lambda out: out.report.state == State.SAFE_STOP, 0.5)
     assert rig.report.first_out == Cause.HOLD_TOO_LONG
 
 
@@ -457,8 +461,9 @@ def test_a_hold_lasts_thirty_seconds_at_most() -> None:
     rig = active()
     rig.send(EventKind.STOP, 1, Source.CONSOLE)
     hold(rig, Cause.CONSOLE_STOP, 20)
-    took = rig.until(lambda out: out.report.state == State.SAFE_STOP, 31.0)
-    assert 30_000 <= took <= 30_010
+    rig.skip(29.0)
+    took = rig.until(lambda out: out.report.state == State.SAFE_STOP, 2.0)
+    assert 1000 <= took <= 1004
     assert rig.report.first_out == Cause.CONSOLE_STOP
 
 
@@ -528,10 +533,11 @@ def test_a_lost_gateway_holds_without_draining_the_bucket() -> None:
     rig = active()
     rig.gateway_alive = False
     rig.until(lambda out: out.report.state == State.HOLD, 0.06)
-    rig.run(10.0)
+    rig.run(2.0)
     assert rig.state == State.HOLD
     assert rig.report.causes & (1 << Cause.GATEWAY_LOST)
-    rig.until(lambda out: out.report.state == State.SAFE_STOP, 25.0)
+    rig.skip(28.0)
+    rig.until(lambda out: out.report.state == State.SAFE_STOP, 0.5)
 
 
 def test_a_lost_supervisor_and_a_shutdown_stop_in_every_state() -> None:
@@ -1163,3 +1169,33 @@ def test_limits_can_be_tightened() -> None:
     hold(rig, Cause.COMMAND_AGE, 60)
     assert rig.report.age_ms <= 32.0
     assert not rig.report.limits_widened
+
+
+def test_a_burst_in_one_guard_cycle_counts_as_what_arrived() -> None:
+    rig = active()
+    rig.run(0.3)
+    for _ in range(20):
+        rig.until(lambda out: len(rig.uplink) == 1, 0.02)
+        due, data = rig.uplink[0]
+        rig.uplink[0] = (due + 5 * MS, data)  # it waits for the next one
+        rig.run(0.02)
+    assert rig.state == State.ACTIVE
+    assert rig.report.slots_missed == 0
+
+
+def test_a_page_stop_that_was_held_when_its_page_vanished_is_forgotten_but_stays_latched() -> None:
+    rig = active()
+    rig.send(EventKind.STOP, 1)
+    rig.run(0.1)
+    rig.set_gateway(bedside_session=0)
+    rig.run(3.0)
+    assert (rig.state, rig.report.first_out) == (State.SAFE_STOP, Cause.BEDSIDE_STOP)
+
+
+def test_a_key_that_is_held_when_its_input_vanishes_is_no_estop() -> None:
+    rig = active()
+    rig.send(EventKind.STOP, 1, Source.BEDSIDE_KEY)
+    rig.run(0.1)
+    rig.bedside_input = False
+    rig.run(3.0)
+    assert rig.state == State.SAFE_STOP

@@ -104,8 +104,8 @@ def run_slots(pattern: list[int], age_ms: float = 10.0) -> int:
     slots = Slots()
     slots.advance(T0, LIMITS)
     for k, count in enumerate(pattern):
-        for _ in range(count):
-            slots.command(age_ms, LIMITS)
+        if count:
+            slots.command(age_ms, count, LIMITS)
         misses = slots.advance(T0 + (k + 1) * 5 * MS, LIMITS)
     return misses
 
