@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 BUILT_IN = Path(__file__).parent / "scenes" / "abdomen.toml"
 
@@ -21,31 +22,34 @@ class SceneError(ValueError):
     """The scene file cannot be used; the message names the file and the field."""
 
 
+Length = Annotated[float, Meta(gt=0.0, le=2.0)]
+
+
 class Surface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Skin at rest: z = -x^2 / (2 radius) + relief * sin(2 pi y / length), patient frame (m)."""
 
     base_p_patient_m: tuple[float, float, float] = (0.58, 0.0, 0.16)
-    radius_m: float = 0.25
-    relief_m: float = 0.004
-    relief_length_m: float = 0.12
-    half_x_m: float = 0.16
-    half_y_m: float = 0.22
+    radius_m: Length = 0.25
+    relief_m: Annotated[float, Meta(ge=0.0, le=0.05)] = 0.004
+    relief_length_m: Length = 0.12
+    half_x_m: Length = 0.16
+    half_y_m: Length = 0.22
 
 
 class Breathing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Lift of the skin: amplitude * (1 - cos(2 pi f t)) / 2."""
 
-    peak_to_peak_m: float = 0.008
-    frequency_hz: float = 0.25
+    peak_to_peak_m: Annotated[float, Meta(ge=0.0, le=0.05)] = 0.008
+    frequency_hz: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.25
 
 
 class Mechanics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Probe-size contact (reference/haptics_and_control.md 1.1): Hunt-Crossley."""
 
-    stiffness_n_m: float = 600.0
-    exponent: float = 1.2
-    damping_n_s_m: float = 12.0
-    friction: float = 0.08
+    stiffness_n_m: Annotated[float, Meta(ge=10.0, le=20000.0)] = 600.0
+    exponent: Annotated[float, Meta(ge=1.0, le=2.0)] = 1.2
+    damping_n_s_m: Annotated[float, Meta(ge=0.0, le=500.0)] = 12.0
+    friction: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.08
 
 
 class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,10 +86,24 @@ def skin_normal(scene: Scene, x_m: float, y_m: float) -> tuple[float, float, flo
     return nx / n, ny / n, 1.0 / n
 
 
+def _refuse_not_finite(value: object, name: str) -> None:
+    """TOML knows nan and inf; a scene has no use for them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SceneError(f"{name}: {value} is not a finite number")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_not_finite(item, f"{name}: {key}")
+    if isinstance(value, list):
+        for item in value:
+            _refuse_not_finite(item, name)
+
+
 def load_scene(path: Path | None = None) -> Scene:
     """Read a scene file (default: the built-in abdomen)."""
     file = path or BUILT_IN
     try:
-        return msgspec.convert(tomllib.loads(file.read_text("utf-8")), Scene)
+        table = tomllib.loads(file.read_text("utf-8"))
+        _refuse_not_finite(table, str(file))
+        return msgspec.convert(table, Scene)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise SceneError(f"{file}: {error}") from error
