@@ -117,7 +117,7 @@ class Bedside {
     setText($("contact"), telemetry ? t(`contact.${nameOf(ContactState, telemetry.contact_state)}`) : "");
     this.renderPeople(telemetry);
     renderActions(telemetry, this.peers);
-    this.renderBanners(telemetry);
+    this.renderBanners(this.telemetry); // Facts of the site: they stay while the path is lost.
     this.latency.render(telemetry, now);
   }
 

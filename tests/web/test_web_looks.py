@@ -119,3 +119,11 @@ def test_alarms_are_announced(driver: Page) -> None:
         }).map((node) => node.id)"""
     )
     assert unnamed == []
+
+
+def test_an_alarm_moves_no_button(open_page: Open, robot: Robot) -> None:
+    page = open_page("bedside")
+    before = page.locator("#allow").bounding_box()
+    robot.silent = True
+    page.wait_for_selector("#path-alarm[data-path=lost]")
+    assert page.locator("#allow").bounding_box() == before

@@ -85,8 +85,8 @@ export class Picture {
     setData($("picture"), "live", this.frozen ? "frozen" : live);
     show($("stale"), live === "stale" || live === "none");
     setText($("stale"), t(live === "none" ? "picture.none" : "picture.stale"));
-    const age = telemetry?.image_ms >= 0 ? telemetry.image_ms : this.video.age(now);
-    setText($("frame-age"), t("picture.age", { ms: live === "none" ? "–" : fixed(age, 0) }));
+    const age = telemetry?.image_ms >= 0 ? telemetry.image_ms : NaN; // Only the robot's clock knows.
+    setText($("frame-age"), t("picture.age", { ms: fixed(age, 0) }));
     this.renderBanners(live);
     if (fitCanvas($("overlay"))) this.dirty = true;
     if (this.dirty) this.draw();
