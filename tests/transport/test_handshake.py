@@ -229,6 +229,21 @@ def test_wrong_codes_are_rate_limited_even_when_the_next_one_is_right() -> None:
     assert reason(later) is None
 
 
+def test_a_thousand_generated_codes_and_signatures_let_nobody_in() -> None:
+    site, rng, key = Site(), random.Random(8), DeviceKey()
+    letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789-abc 一\x00é"
+    for number in range(1200):
+        code = "".join(rng.choice(letters) for _ in range(rng.randrange(0, 20)))
+        message = hello(key, code=code)
+        if rng.random() < 0.5:  # the right code, but not signed by this device for this nonce
+            wrong = rng.choice([key.sign("another nonce", "CNSL-2345"), code, "AA", ""])
+            message = hello(key, code="CNSL-2345", signature=wrong)
+        socket = site.socket(f"192.0.2.{number % 250}")
+        assert reason(say(socket, message, now_ns=number * 10 * S)) is not None
+        assert socket.session is None
+    assert reason(say(site.socket(), hello(key, code="CNSL-2345"), now_ns=20_000 * S)) is None
+
+
 def test_a_stale_token_that_keeps_knocking_does_not_lock_out_codes() -> None:
     site = Site()
     for _ in range(500):
