@@ -115,4 +115,5 @@ def situation(m: Memory, i: GuardInputs, contact: Contact) -> Situation:
         discomfort=m.discomfort,
         lift=m.lift.held(now),
         live=i.media.live and not m.media.lost,
+        ending=bool(m.machine.latched & mask(Cause.SHUTDOWN, Cause.SUPERVISOR_LOST)),
     )

@@ -23,8 +23,8 @@ LEAVERS = mask(
 """What an ordered shutdown looks like after standstill: no news."""
 WORKSPACE_MARGIN_M = 0.01
 """Servo clamps at the border; this far outside it did not."""
-LAPSE_NS = 50 * MS
-"""Servo refuses a permit that it has had for this long: it saw a lapse."""
+LAPSE_NS = 20 * MS
+"""Servo refuses a permit for this long: it saw a lapse. The arm does not move meanwhile."""
 
 
 def age_ms(m: Memory, now_ns: int) -> float:
@@ -128,11 +128,10 @@ def own(m: Memory, i: GuardInputs, bits: int, elapsed_ms: float, limits: Limits)
         longest = limits.operator_hold_max_s if operator else limits.hold_max_s
         if now - m.machine.since_ns > longest * S:
             out |= mask(Cause.HOLD_TOO_LONG)
-    if state in MOVING:
-        if m.in_use.valid and not m.in_use.command.deadman:
-            out |= mask(Cause.OPERATOR_RELEASE)
-        if _lapsed(m, i):
-            out |= mask(Cause.GUARD_OVERRUN)
+    if state in MOVING and m.in_use.valid and not m.in_use.command.deadman:
+        out |= mask(Cause.OPERATOR_RELEASE)
+    if _lapsed(m, i):
+        out |= mask(Cause.GUARD_OVERRUN)
     if m.epoch.failed(now):
         out |= mask(Cause.EPOCH_STORE_FAILED)
     if state in SETUP and m.gate.last == Rejection.LIMITS_MISMATCH and not m.in_use.valid:
@@ -147,11 +146,15 @@ def expected(m: Memory, bits: int, rest: bool) -> int:
 
 
 def _lapsed(m: Memory, i: GuardInputs) -> bool:
-    """Servo saw a lapse under this epoch and will not drive."""
-    return (
+    """Servo saw a lapse under this epoch and will not drive; other causes may explain it first."""
+    lapsed = (
         not m.servo.lost
         and i.servo.lapsed
         and i.servo.permit_epoch == m.epoch.value
         and m.motion.kind == PermitKind.OPERATE
-        and i.now_ns - m.engaged_ns > LAPSE_NS
     )
+    if not lapsed:
+        m.lapsed_since_ns = 0
+        return False
+    m.lapsed_since_ns = m.lapsed_since_ns or i.now_ns
+    return i.now_ns - m.lapsed_since_ns > LAPSE_NS

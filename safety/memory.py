@@ -85,6 +85,8 @@ class Memory:
     events_refused: int = 0
     arm_seq: int = 0
     frame_seq: int = 0
+    lapsed_since_ns: int = 0
+    """0: servo takes the permit."""
     engaged_ns: int = 0
     recovered_ns: int = 0
     """When DEGRADED was last left upwards; 0: not since the engagement."""

@@ -12,6 +12,8 @@ MS = 1_000_000
 S = 1_000_000_000
 RELAX_NS = 1 * S
 """SAFE_STOP: time in which the force falls to `safe_stop_force_n` (reference section 5)."""
+ENDING_NS = 300_000_000
+"""A session that ends: time to relax before the brakes close (the supervisor waits 0.6 s)."""
 AUTO_LIFT_NS = 3 * S
 """SAFE_STOP: earliest automatic lift-off, where the site enabled it (reference section 5)."""
 
@@ -37,6 +39,8 @@ class Situation:
     """The bedside holds the lift button."""
     live: bool = False
     """The picture is live."""
+    ending: bool = False
+    """The session ends: who controls the force will be gone soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ def _relax(s: Situation, limits: Limits) -> Order:
 
 
 def _safe_stop(s: Situation, limits: Limits) -> Order:
-    if s.contact == Contact.NONE:
+    if s.contact == Contact.NONE or (s.ending and s.in_state_ns >= ENDING_NS):
         return BRAKE
     if limits.auto_lift and s.in_state_ns >= AUTO_LIFT_NS:
         return _lift(limits)

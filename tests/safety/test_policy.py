@@ -555,7 +555,10 @@ def test_a_lost_supervisor_and_a_shutdown_stop_in_every_state() -> None:
 def test_an_ordered_shutdown_ends_without_new_alarms_when_the_others_leave() -> None:
     rig = in_contact()
     rig.send(EventKind.SHUTDOWN, 0, Source.SUPERVISOR)
-    rig.run(0.3)
+    rig.run(0.2)
+    assert permit(rig).kind == PermitKind.REGULATE
+    rig.run(0.15)
+    assert braking(rig), "before servo leaves"
     for name in ("media", "gateway", "servo", "arm"):
         setattr(rig, f"{name}_alive", False)
         rig.run(0.3)
@@ -602,6 +605,8 @@ def test_a_servo_that_saw_a_lapse_stops_the_session_instead_of_standing_silently
     rig = active()
     rig.run(0.1)
     rig.servo = replace(rig.servo, lapsed=True)
+    rig.run(0.016)
+    assert rig.state == State.ACTIVE, "another cause may explain it yet"
     rig.run(0.01)
     assert (rig.state, rig.report.first_out) == (State.SAFE_STOP, Cause.GUARD_OVERRUN)
 
