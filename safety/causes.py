@@ -134,7 +134,8 @@ def own(m: Memory, i: GuardInputs, bits: int, elapsed_ms: float, limits: Limits)
         out |= mask(Cause.GUARD_OVERRUN)
     if m.epoch.failed(now):
         out |= mask(Cause.EPOCH_STORE_FAILED)
-    if state in SETUP and m.gate.last == Rejection.LIMITS_MISMATCH and not m.in_use.valid:
+    silent = bits & mask(Cause.COMMAND_AGE) != 0
+    if state in SETUP and silent and m.gate.last == Rejection.LIMITS_MISMATCH:
         out |= mask(Cause.LIMITS_MISMATCH)
     return out
 

@@ -96,8 +96,6 @@ def _note(m: Machine, f: Facts) -> Machine:
 
 def _react(m: Machine, f: Facts) -> Machine | None:
     """Apply the causes that are present; None: none matters in this state."""
-    if not f.causes & _REACTING[m.state]:
-        return None
     for target, bits in REACTIONS[m.state]:
         hits = f.causes & bits
         if hits:

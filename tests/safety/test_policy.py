@@ -124,6 +124,7 @@ def test_wrong_limits_in_the_console_refuse_arming() -> None:
     rig.run(0.3)
     assert rig.state == State.CONNECTED
     assert rig.report.last_rejection == Rejection.LIMITS_MISMATCH
+    assert rig.report.live_causes & (1 << Cause.LIMITS_MISMATCH)
 
 
 def test_a_deadman_that_was_down_at_connect_blocks_arming_until_released() -> None:
@@ -1204,3 +1205,42 @@ def test_a_key_that_is_held_when_its_input_vanishes_is_no_estop() -> None:
     rig.bedside_input = False
     rig.run(3.0)
     assert rig.state == State.SAFE_STOP
+
+
+def test_an_arm_that_comes_late_is_waited_for() -> None:
+    rig = Rig()
+    rig.arm_alive = False
+    rig.run(0.5)
+    assert (rig.state, rig.report.step) == (State.INIT, Step.WAIT_FOR_ARM)
+    rig.arm_alive = True
+    rig.until(lambda out: out.report.state == State.IDLE, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arg", "source"),
+    [
+        (EventKind.STOP, 0, Source.CONSOLE),
+        (EventKind.STOP, 0, Source.BEDSIDE_PAGE),
+        (EventKind.STOP, 0, Source.BEDSIDE_KEY),
+        (EventKind.HANDOVER_CONFIRM, 1, Source.BEDSIDE_PAGE),
+        (EventKind.ACKNOWLEDGE, 1, Source.CONSOLE),
+        (EventKind.DECLARE_INSTRUMENT, 1, Source.BEDSIDE_PAGE),
+        (EventKind.MARK_ANSWER, 5, Source.CONSOLE),
+    ],
+)
+def test_events_without_a_meaning_here_change_nothing(
+    kind: EventKind, arg: int, source: Source
+) -> None:
+    rig = active()
+    rig.send(kind, arg, source)
+    rig.run(0.05)
+    assert rig.state == State.ACTIVE
+
+
+def test_an_instrument_that_does_not_exist_is_refused() -> None:
+    rig = prepared("to_qualified")
+    refused = rig.core.memory.events_refused
+    rig.send(EventKind.DECLARE_INSTRUMENT, 9)
+    rig.step()
+    assert rig.core.memory.events_refused == refused + 1
+    assert rig.report.instrument == Instrument.PROBE
