@@ -128,6 +128,7 @@ def _check(scene: Scene, anatomy: Anatomy) -> None:
             f"scene {scene.name}: [anatomy] {count} shapes, at most {MAX_SHAPES} "
             "(small_vessels included)"
         )
-    for rod in (*anatomy.vessels, *anatomy.bones):
+    rods: tuple[Vessel | Bone, ...] = (*anatomy.vessels, *anatomy.bones)
+    for rod in rods:
         if rod.start_m == rod.end_m:
             raise SceneError(f"scene {scene.name}: [anatomy] start_m and end_m are the same point")

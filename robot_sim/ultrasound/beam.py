@@ -1,4 +1,4 @@
-"""From echoes to grey levels: lateral and axial resolution, noise, gain, log compression (numba)."""
+"""From echoes to grey levels: resolution, noise, gain, log compression (numba)."""
 
 from __future__ import annotations
 

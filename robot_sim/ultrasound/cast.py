@@ -135,9 +135,9 @@ def strands(tissue, depth, texture):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def cast(
+def cast(  # type: ignore[no-untyped-def]
     origin, directions, rays, push, coupling, shapes, masks, tables, body, planes, out_i, out_q
-):  # type: ignore[no-untyped-def]  # noqa: E501
+):
     """Fill I and Q (samples x padded lines) with the echoes of the body."""
     ranges, decay = rays
     tile, texture, undulation, relief, tissue, ring = tables

@@ -214,7 +214,7 @@ def _ring_down(depths_m: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _relief_table(scene: Scene) -> NDArray[np.float64]:
     """One period of the skin's relief along y, 1024 values (m)."""
-    return scene.surface.relief_m * np.sin(2.0 * np.pi * np.arange(1024) / 1024.0)
+    return np.asarray(scene.surface.relief_m * np.sin(2.0 * np.pi * np.arange(1024) / 1024.0))
 
 
 def _shift(stamp_ns: int, seed: int) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -23,9 +24,11 @@ def main() -> int:
     cv2.setNumThreads(1)
     try:
         config = read_run(arguments.run)
-        failure = uvloop.run(app.run(arguments.run, config, arguments.life))
+        failure, clean = uvloop.run(app.run(arguments.run, config, arguments.life))
     except (ConfigError, FrameSourceError) as error:
-        failure = error
+        failure, clean = error, True
+    if not clean:  # a compiler at work cannot be interrupted; nothing of ours is left to do
+        os._exit(0 if failure is None else 1)
     if failure is None:
         return 0
     if isinstance(failure, (*app.EXPECTED, ConfigError)):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from robot_sim.scene import SceneError
 from safety import messages as m
@@ -21,10 +24,13 @@ from teleop.media.rate import Rate, observe_only
 from transport.local.clock import now_ns
 from transport.schema import ImageState
 from transport.webrtc import patches
+from transport.webrtc.ice import bind_addresses, use_addresses
 from transport.webrtc.video import VideoError, VideoPeers
 
 STATUS_S = 0.012
 """Status period: 80 Hz, so that 50 Hz hold under load."""
+LEAVE_S = 0.15
+"""How long viewers, and then the picture thread, may take to end: SIGTERM to exit in 0.5 s."""
 ORPHAN_S = 5.0
 """How long viewers outlive the connection of the gateway that brought them."""
 
@@ -46,16 +52,24 @@ class MediaApp:
         self._done = asyncio.Event()
         self._was_ready = False
         self.failure: BaseException | None = None
-        loop = asyncio.get_running_loop()
+        self.clean = True
+        """False: the picture thread is still busy in native code (opening its source)."""
+        self._loop = asyncio.get_running_loop()
+        self._closing: set[asyncio.Task[None]] = set()
         self._producer = Producer(
             lambda: open_source(config), self._open_encoder, Inputs(run_dir),
             float(config.video.fps),
-            lambda: loop.call_soon_threadsafe(self._deliver),
-            lambda error: loop.call_soon_threadsafe(self._ended, error),
+            lambda: self._from_thread(self._deliver),
+            lambda error: self._from_thread(self._ended, error),
         )  # fmt: skip
         self._peers = VideoPeers(self._producer.want_keyframe, self._peer_gone)
         socket = run_dir / channels.MEDIA_CONTROL
         self._control = ControlServer(socket, self, (VideoError,))
+
+    def _from_thread(self, call: Callable[..., None], *arguments: Any) -> None:
+        """Have the event loop call; after its end nobody is interested any more."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *arguments)
 
     def _open_encoder(self, fps: float) -> Encoder:
         video = self._config.video
@@ -63,8 +77,8 @@ class MediaApp:
 
     async def run(self) -> None:
         """Run until told to leave, the supervisor is gone, or the source fails."""
-        patches.listen_on(self._config.network.bind)
-        loop = asyncio.get_running_loop()
+        use_addresses(bind_addresses(self._config.network.bind))
+        loop = self._loop
         loop.add_signal_handler(signal.SIGTERM, self._done.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor handles Ctrl-C
         if self._life_fd is not None:
@@ -89,8 +103,9 @@ class MediaApp:
 
     async def _leave(self) -> None:
         await self._control.stop()
-        await self._peers.close_all()
-        await asyncio.to_thread(self._producer.stop)
+        with contextlib.suppress(TimeoutError):  # a viewer that does not answer is left alone
+            await asyncio.wait_for(self._peers.close_all(), LEAVE_S)
+        self.clean = await asyncio.to_thread(self._producer.stop, LEAVE_S)
         self._notes.write("end", failure=str(self.failure) if self.failure else "")
         self._notes.close()
 
@@ -138,7 +153,7 @@ class MediaApp:
                 bitrate_kbps=self._rate.kbps(now),
                 peers=len(self._peers),
                 frames=self._frames,
-            )  # fmt: skip
+            )
         )
 
     async def offer(self, owner: int, peer: str, sdp: str) -> str:
@@ -169,7 +184,9 @@ class MediaApp:
     def _drop_orphans(self, owner: int, peers: list[str]) -> None:
         for peer in peers:
             if self._owners.get(peer) == owner and not self._done.is_set():
-                asyncio.ensure_future(self.close(peer))
+                task = asyncio.ensure_future(self.close(peer))
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
 
     def image(self, request: Image) -> None:
         """Change the image settings (control socket)."""
@@ -203,11 +220,13 @@ def _simulated_arm(run_dir: Path) -> bool:
         return False
 
 
-async def run(run_dir: Path, config: Config, life_fd: int | None) -> BaseException | None:
-    """Run the process; returns what ended it, None: as asked."""
+async def run(
+    run_dir: Path, config: Config, life_fd: int | None
+) -> tuple[BaseException | None, bool]:
+    """Run the process; returns what ended it (None: as asked) and whether its thread has ended."""
     app = MediaApp(run_dir, config, life_fd)
     await app.run()
-    return app.failure
+    return app.failure, app.clean
 
 
 EXPECTED = (FrameSourceError, SceneError)

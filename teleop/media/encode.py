@@ -48,7 +48,7 @@ class Encoder:
         """
         granted = keyframe and pts - self._last_keyframe >= KEYFRAME_GAP
         self._rows[:, : self._width] = luma
-        self._luma.update(self._rows)
+        self._luma.update(self._rows.data)  # type: ignore[arg-type]  # any buffer will do
         self._frame.pts, self._frame.time_base = pts, Fraction(1, RTP_HZ)
         self._frame.pict_type = PictureType.I if granted else PictureType.NONE
         packets = self._codec.encode(self._frame)

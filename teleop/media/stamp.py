@@ -44,7 +44,7 @@ def next_pts(acquired_ns: int, last_pts: int) -> int:
 def stamp(frame: Frame, live: bool, mark: int, last_pts: int) -> Stamped:
     """Prepare a picture; the hash is that of the source, before anything is drawn into it."""
     luma = frame.luma
-    digest = zlib.crc32(np.ascontiguousarray(luma))
+    digest = zlib.crc32(np.ascontiguousarray(luma).data)
     if mark >= 0 or not live:
         luma = luma.copy()
     if not live:

@@ -34,7 +34,10 @@ def session(browser: Browser, tmp_path: Path) -> Iterator[Session]:
         console = open_page(browser, demo.url("console"), 1280, 800)
         console.locator("#join").click()
         wait_for("CONNECTED", demo.in_state(State.CONNECTED, State.QUALIFIED), 60)
-        yield Session(demo, console, bedside, Path(shots) if shots else None)
+        people = Session(demo, console, bedside, Path(shots) if shots else None)
+        yield people
+        if demo.process.poll() is None:
+            print(people.story())  # shown by pytest when the test failed
         assert not console.problems, console.problems  # type: ignore[attr-defined]
         assert not bedside.problems, bedside.problems  # type: ignore[attr-defined]
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e_demo import Demo, wait_for
+from e2e_demo import Demo, cause_names, wait_for
 from e2e_pages import data
 from playwright.sync_api import Page
 
@@ -46,10 +46,30 @@ class Session:
         self.console.keyboard.up("Space")
 
     def to_contact(self, force_n: float = 3.0) -> None:
-        """Hold Space until the force is up."""
+        """Hold Space until the force is up; press again, as a person does, when it lets go."""
         self.press()
-        wait_for("ACTIVE", self.demo.in_state(State.ACTIVE, State.DEGRADED))
-        wait_for(f"{force_n} N", lambda: self.demo.servo.force_filtered_n >= force_n, 40)
+        wait_for(f"{force_n} N", lambda: self._pressing(force_n), 60)
+
+    def _pressing(self, force_n: float) -> bool:
+        guard = self.demo.guard
+        if guard.state in (State.ACTIVE, State.DEGRADED):
+            return self.demo.servo.force_filtered_n >= force_n
+        if not guard.deadman:
+            self.release()
+            self.press()
+            wait_for("the press arrives", lambda: self.demo.guard.cycle > guard.cycle + 100)
+        return False
+
+    def story(self) -> str:
+        """What happened, for a failed test."""
+        g = self.demo.guard
+        lines = [x for x in self.demo.lines() if x.get("event") != "status"]
+        return (
+            f"{g.state.name} step {g.step.name} first {g.first_out.name} "
+            f"latched {cause_names(g.causes)} live {cause_names(g.live_causes)} age {g.age_ms} "
+            f"loop {g.loop_ms} image {g.image_ms} console {self.shown(self.console)} "
+            f"bedside {self.shown(self.bedside)}\n" + "\n".join(str(x) for x in lines[-12:])
+        )
 
     def shown(self, page: Page) -> tuple[str, str]:
         """(state, cause) that a page shows."""
