@@ -28,8 +28,8 @@ TAPS = 5
 """Half width of the lateral filter (lines)."""
 GAP_M, PRESSED_M = 0.0012, 0.0008
 """A line couples from a gel film of this thickness on, fully at this compression."""
-NOISE = 10.0 ** (-78.0 / 20.0)
-"""Electronic noise before gain, relative to 0 dB speckle: visible from about 130 mm on."""
+NOISE = 10.0 ** (-85.0 / 20.0)
+"""Electronic noise before gain, relative to 0 dB speckle: visible from about 150 mm on."""
 TGC_DB_CM_MHZ = 0.52
 """Attenuation that the time-gain compensation assumes."""
 WHITE_DB = 30.0

@@ -179,7 +179,7 @@ def _stamp(values: dict[str, str], index: int) -> float:
 
 def _numbers(text: str, count: int, what: str) -> Array:
     try:
-        numbers = [float(word) for word in text.split()]
+        numbers = [float(word) for word in text.split()] if "_" not in text else []
     except ValueError:
         numbers = []
     if len(numbers) != count:

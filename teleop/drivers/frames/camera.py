@@ -115,7 +115,7 @@ def open_v4l2(path: Path, target: tuple[int, int], fps: int) -> Camera:
             container = av.open(str(path), format="v4l2")
     except (FFmpegError, OSError) as error:
         raise SourceMissingError(
-            f"{path}: cannot be opened ({error.strerror}); is it a camera, does another program use it, "
-            "and are you in the group video?"
+            f"{path}: cannot be opened ({error.strerror}); is it a camera, does another "
+            "program use it, and are you in the group video?"
         ) from error
     return Camera(str(path), lambda: lumas(container, str(path)), target, float(fps))

@@ -31,6 +31,8 @@ FILE_MAX_BYTES = 512 << 20
 SIDE_MAX_PX = 4096
 FRAMES_MAX = 5000
 DECODED_MAX_BYTES = 4 << 30
+RLE_FRAME_MAX_BYTES = 16 << 20
+"""Of one packed picture: a pair of bytes unpacks to at most 128, so this to at most 1 GiB."""
 
 RAW = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
 IN_PILLOW = (uid.JPEGBaseline8Bit, uid.JPEG2000Lossless, uid.JPEG2000)
@@ -103,6 +105,8 @@ def _checked(dataset: Dataset) -> Region | None:
         raise SourceFormatError("more than 4 GiB of pixels; cut the clip")
     if dataset.file_meta.TransferSyntaxUID in IN_PILLOW:
         _check_compressed(dataset, (width, height), frames)
+    if dataset.file_meta.TransferSyntaxUID == uid.RLELossless:
+        _check_run_lengths(dataset, width * height * samples * bits // 8, frames)
     return trusted(dataset, width, height)
 
 
@@ -118,6 +122,14 @@ def _check_compressed(dataset: Dataset, size: tuple[int, int], frames: int) -> N
         raise SourceFormatError(f"{count} frames of {frames}: the file is cut off; copy it again")
 
 
+def _check_run_lengths(dataset: Dataset, picture_bytes: int, frames: int) -> None:
+    """No packed picture is much larger than its pixels: pydicom unpacks all that is there."""
+    most = min(2 * picture_bytes + 1024, RLE_FRAME_MAX_BYTES)
+    for index, data in enumerate(generate_frames(dataset.PixelData, number_of_frames=frames)):
+        if len(data) > most:
+            raise SourceFormatError(f"frame {index} is packed into {len(data)} bytes: damaged")
+
+
 def _lumas(dataset: Dataset, region: Region | None) -> Iterator[Luma]:
     for pixels in iter_pixels(dataset):
         luma = _luma(pixels, dataset)
@@ -128,11 +140,11 @@ def _lumas(dataset: Dataset, region: Region | None) -> Iterator[Luma]:
 
 def _luma(pixels: NDArray[np.generic], dataset: Dataset) -> Luma:
     """0..255, bright is strong echo."""
-    bits = int(dataset.BitsStored)
+    bits, signed = int(dataset.BitsStored), bool(dataset.get("PixelRepresentation"))
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, dataset)
-        bits = pixels.dtype.itemsize * 8
-    values = _to_bytes(pixels, bits, bool(dataset.get("PixelRepresentation")))
+        bits, signed = pixels.dtype.itemsize * 8, False
+    values = _to_bytes(pixels, bits, signed)
     if values.ndim == 3:
         return np.asarray(cv2.cvtColor(values, cv2.COLOR_RGB2GRAY), np.uint8)
     if dataset.PhotometricInterpretation == "MONOCHROME1":  # 0 is white

@@ -5,6 +5,7 @@ Opening imports what a source needs only then: the simulator brings a compiler, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,10 +91,10 @@ TABLE: list[SourceKind] = [
     SourceKind("sim", True, lambda text: text == "sim", _open_sim),
     SourceKind("sample", False, lambda text: text == "sample", _open_sample),
     SourceKind("v4l2", True, lambda text: text.startswith("/dev/"), _open_v4l2),
-    SourceKind("folder", False, lambda text: Path(text).is_dir(), _open_folder),
+    SourceKind("folder", False, os.path.isdir, _open_folder),
     SourceKind("tracked", False, lambda text: text.lower().endswith(".mha"), _open_tracked),
     SourceKind("dicom", False, _is_dicom, _open_dicom),
-    SourceKind("video", False, lambda text: Path(text).is_file() or "." in text, _open_video),
+    SourceKind("video", False, lambda text: os.path.isfile(text) or "." in text, _open_video),
 ]
 """First match wins."""
 
@@ -101,7 +102,7 @@ TABLE: list[SourceKind] = [
 def kind_of(source: str) -> SourceKind:
     """The row for a configured source; SourceMissingError when nothing fits."""
     for kind in TABLE:
-        if kind.matches(source):
+        if "\0" not in source and kind.matches(source):
             return kind
     raise SourceMissingError(
         f"picture source {source!r} is not known: use sim, sample, a video file, a folder of "

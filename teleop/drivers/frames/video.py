@@ -76,7 +76,8 @@ def open_container(path: Path) -> InputContainer:
         raise SourceMissingError(f"{path}: cannot be read ({error.strerror})") from error
     except (FFmpegError, OSError) as error:
         raise SourceFormatError(
-            f"{path.name}: not a video or image that can be read ({error.strerror}); convert it to MP4"
+            f"{path.name}: not a video or image that can be read ({error.strerror}); "
+            "convert it to MP4"
         ) from error
     if not container.streams.video:
         container.close()
@@ -84,7 +85,9 @@ def open_container(path: Path) -> InputContainer:
     return container
 
 
-def lumas(container: InputContainer, name: str) -> Generator[Luma, None, None]:
+def lumas(
+    container: InputContainer, name: str, say_damage: bool = True
+) -> Generator[Luma, None, None]:
     """Pictures of the first video stream, full-range luma; damage ends it early and is said."""
     stream = container.streams.video[0]
     stream.thread_type = "NONE"
@@ -99,7 +102,8 @@ def lumas(container: InputContainer, name: str) -> Generator[Luma, None, None]:
             yield np.ascontiguousarray(frame.to_ndarray(format="gray"), np.uint8)
             count += 1
     except (FFmpegError, ValueError) as error:  # none at all is the caller's error
-        sys.stderr.write(f"{name}: damaged after {count} pictures ({error}); playing those\n")
+        if say_damage:
+            sys.stderr.write(f"{name}: damaged after {count} pictures ({error}); playing those\n")
 
 
 class VideoFile:
@@ -114,7 +118,7 @@ class VideoFile:
         self._path, self._target = path, target
         self._plan: fit.Fit | None = None
         self._size = (0, 0)
-        self._open()
+        self._open(say_damage=True)
         first = next(self._lumas, None)
         if first is None:
             self.close()
@@ -134,7 +138,9 @@ class VideoFile:
         """The next picture; after the last one the first again."""
         luma, self._pending = self._pending, None
         if luma is None:
-            luma = next(self._lumas, None) or self._again()
+            luma = next(self._lumas, None)
+        if luma is None:
+            luma = self._again()
         size = (luma.shape[1], luma.shape[0])
         if self._plan is None or self._size != size:
             self._plan, self._size = fit.plan(size, self._target, None), size
@@ -145,13 +151,13 @@ class VideoFile:
         self._lumas.close()
         self._container.close()
 
-    def _open(self) -> None:
+    def _open(self, say_damage: bool) -> None:
         self._container = open_container(self._path)
-        self._lumas = lumas(self._container, self.name)
+        self._lumas = lumas(self._container, self.name, say_damage)
 
     def _again(self) -> Luma:
         self.close()
-        self._open()
+        self._open(say_damage=False)  # once is enough: this comes around with every loop
         luma = next(self._lumas, None)
         if luma is None:
             raise SourceLostError(f"{self._path}: can no longer be read; is its disk still there?")
