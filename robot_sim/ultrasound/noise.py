@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 TILE = 512
 VOXEL_M = 0.00025
 """Grid of the speckle tile: 128 mm period."""
+AXIAL_PX, LATERAL_PX = 0.9, 2.2
+"""Blur of the tile (voxels). Laterally as wide as the scan lines are apart at 70 mm (0.85 mm), so
+that a line between two old lines sees a mixture of both: speckle follows a slide smaller than
+that instead of flickering. It stays below the lateral resolution of the probe (1.5 mm)."""
 SLAB_M = 0.0025
 """Elevational slab; with linear blending the correlation halves after about 1 mm."""
 SPECKLE_SCALE = 32.0
@@ -38,19 +42,26 @@ class NoiseFields:
     """TILE x (2 TILE), unit variance: looked up at a new offset per picture."""
 
 
-def _smooth(rng: np.random.Generator, sigma_px: float) -> NDArray[np.float32]:
-    """Periodic Gaussian noise of unit variance, blurred by `sigma_px`."""
+def _smooth(
+    rng: np.random.Generator, sigma_px: float, along_px: float = 0.0
+) -> NDArray[np.float32]:
+    """Periodic Gaussian noise of unit variance, blurred by `sigma_px`.
+
+    `along_px`: blur along the first axis where it is to differ.
+    """
+    first = along_px or sigma_px
     white = rng.standard_normal((TILE, TILE)).astype(np.float32)
-    pad = int(4 * sigma_px) + 1
+    pad = int(4 * max(sigma_px, first)) + 1
     wrapped = np.pad(white, pad, mode="wrap")
-    field = cv2.GaussianBlur(wrapped, (0, 0), sigma_px)[pad:-pad, pad:-pad]
+    field = cv2.GaussianBlur(wrapped, (0, 0), sigmaX=sigma_px, sigmaY=first)[pad:-pad, pad:-pad]
     return np.ascontiguousarray(field / field.std(), np.float32)
 
 
 def make_fields(seed: int) -> NoiseFields:
     """Make all tables; the same seed gives the same tables."""
     rng = np.random.default_rng(seed)
-    iq = np.stack([_smooth(rng, 0.9), _smooth(rng, 0.9)], axis=-1) * SPECKLE_SCALE
+    parts = [_smooth(rng, AXIAL_PX, LATERAL_PX) for _ in range(2)]
+    iq = np.stack(parts, axis=-1) * SPECKLE_SCALE
     texture = 0.5 * _smooth(rng, 4.0) + 0.7 * _smooth(rng, 10.0) + 0.5 * _smooth(rng, 24.0)
     electronic = rng.standard_normal((TILE, 2 * TILE)).astype(np.float32)
     return NoiseFields(

@@ -22,7 +22,7 @@ from teleop.scripted import run
 from teleop.scripted.hand import Path as HandPath
 from teleop.scripted.hand import Sweep
 from teleop.scripted.trajectory import TrajectoryError, load
-from transport.webrtc.patches import listen_on
+from transport.webrtc.ice import bind_addresses, use_addresses
 
 SECONDS_MIN = 5.0
 
@@ -70,7 +70,7 @@ def main() -> int:
         return 2
     with contextlib.suppress(OSError):  # without the right to it the scan runs as it is
         os.setpriority(os.PRIO_PROCESS, 0, spec("gateway").nice)
-    listen_on(config.network.bind)
+    use_addresses(bind_addresses(config.network.bind))
     result = uvloop.run(_supervised(arguments, path))
     run.write(result, arguments.result)
     if result.error:

@@ -8,7 +8,6 @@ place that is patched. `apply()` is idempotent; every module here that makes pee
    frame id of the command path) whoever watches it.
 2. Playout delay. The header extension `playout-delay` with (0, 0) on every video packet asks the
    browser to present at once: presented p50 26 -> 8.5 ms (reference/media_transport.md 3.2).
-3. Loopback. aioice never offers 127.0.0.1; `listen_on` sets which addresses peers bind to.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import contextvars
 import secrets
 from typing import Any
 
-import aioice.ice
 import aiortc.codecs
 import aiortc.rtcrtpsender
 import aiortc.rtp
@@ -43,7 +41,6 @@ _random32 = getattr(aiortc.rtcrtpsender, "random32")  # noqa: B009 (patched on p
 _run_rtp = RTCRtpSender._run_rtp
 _configure = HeaderExtensionsMap.configure
 _set = HeaderExtensionsMap.set
-_host_addresses = aioice.ice.get_host_addresses
 
 
 class PatchError(RuntimeError):
@@ -81,21 +78,6 @@ def _set_with_playout(self: HeaderExtensionsMap, values: HeaderExtensions) -> tu
     extensions = aiortc.rtp.unpack_header_extensions(profile, value)
     extensions.append((number, PLAYOUT_DELAY_NONE))
     return aiortc.rtp.pack_header_extensions(extensions)
-
-
-def listen_on(bind: str) -> None:
-    """Set where peers of this process bind.
-
-    A loopback address: 127.0.0.1 only. 0.0.0.0 or ::, or empty: every interface, as in aioice,
-    and loopback. Anything else: that address only.
-    """
-
-    def addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-        if bind in ("", "0.0.0.0", "::"):
-            return [*_host_addresses(use_ipv4, use_ipv6), "127.0.0.1"]
-        return ["127.0.0.1" if bind == "localhost" else bind]
-
-    setattr(aioice.ice, "get_host_addresses", addresses)  # noqa: B010 (patching on purpose)
 
 
 def apply() -> None:
