@@ -158,4 +158,4 @@ def _to_bytes(pixels: NDArray[np.generic], bits: int, signed: bool) -> Luma:
         return np.ascontiguousarray(pixels, np.uint8)
     lowest = -(1 << (bits - 1)) if signed else 0
     scaled = (pixels.astype(np.float32) - lowest) * (255.0 / ((1 << bits) - 1))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(scaled), 0, 255), np.uint8)
