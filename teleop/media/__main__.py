@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from pathlib import Path
 
 import cv2
@@ -24,18 +25,21 @@ def main() -> int:
     cv2.setNumThreads(1)
     try:
         config = read_run(arguments.run)
-        failure, clean = uvloop.run(app.run(arguments.run, config, arguments.life))
+        failure = uvloop.run(app.run(arguments.run, config, arguments.life))
     except (ConfigError, FrameSourceError) as error:
-        failure, clean = error, True
-    if not clean:  # a compiler at work cannot be interrupted; nothing of ours is left to do
-        os._exit(0 if failure is None else 1)
+        failure = error
     if failure is None:
         return 0
     if isinstance(failure, (*app.EXPECTED, ConfigError)):
         sys.stderr.write(f"media: {failure}\n")
         return 2
-    raise failure
+    traceback.print_exception(failure)
+    return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stderr.flush()
+    # Nothing of ours is left to do. The interpreter's own end would wait for a compiler at work,
+    # and taking numba apart takes 0.3 s, more than a second on a busy machine.
+    os._exit(status)

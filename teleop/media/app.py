@@ -52,8 +52,6 @@ class MediaApp:
         self._done = asyncio.Event()
         self._was_ready = False
         self.failure: BaseException | None = None
-        self.clean = True
-        """False: the picture thread is still busy in native code (opening its source)."""
         self._loop = asyncio.get_running_loop()
         self._closing: set[asyncio.Task[None]] = set()
         self._producer = Producer(
@@ -105,7 +103,7 @@ class MediaApp:
         await self._control.stop()
         with contextlib.suppress(TimeoutError):  # a viewer that does not answer is left alone
             await asyncio.wait_for(self._peers.close_all(), LEAVE_S)
-        self.clean = await asyncio.to_thread(self._producer.stop, LEAVE_S)
+        await asyncio.to_thread(self._producer.stop, LEAVE_S)
         self._notes.write("end", failure=str(self.failure) if self.failure else "")
         self._notes.close()
 
@@ -220,13 +218,11 @@ def _simulated_arm(run_dir: Path) -> bool:
         return False
 
 
-async def run(
-    run_dir: Path, config: Config, life_fd: int | None
-) -> tuple[BaseException | None, bool]:
-    """Run the process; returns what ended it (None: as asked) and whether its thread has ended."""
+async def run(run_dir: Path, config: Config, life_fd: int | None) -> BaseException | None:
+    """Run the process; returns what ended it (None: as asked)."""
     app = MediaApp(run_dir, config, life_fd)
     await app.run()
-    return app.failure, app.clean
+    return app.failure
 
 
 EXPECTED = (FrameSourceError, SceneError)

@@ -98,11 +98,10 @@ class Producer:
         """Open the source (numba compiles here) and begin."""
         self._thread.start()
 
-    def stop(self, patience_s: float) -> bool:
-        """End the thread, which releases the source; False when it is still busy after that."""
+    def stop(self, patience_s: float) -> None:
+        """End the thread, which releases the source; one that is still compiling is left alone."""
         self._stop.set()
         self._thread.join(patience_s)
-        return not self._thread.is_alive()
 
     def want_keyframe(self) -> None:
         """Ask for a keyframe; requests are rate-limited by the encoder and kept until granted."""
