@@ -34,7 +34,7 @@ PLAYOUT_DELAY_NONE = bytes(3)
 """Two 12-bit values, minimum and maximum, in units of 10 ms: (0, 0)."""
 
 VIDEO_ORIGIN = secrets.randbits(31)
-"""RTP timestamp origin of all video senders; 31 bits, so that the first wrap is hours away."""
+"""RTP timestamp origin of all video senders (the timestamps wrap every 13 hours)."""
 
 _origin: contextvars.ContextVar[int | None] = contextvars.ContextVar("rtp_origin", default=None)
 _random32 = getattr(aiortc.rtcrtpsender, "random32")  # noqa: B009 (patched on purpose)

@@ -15,7 +15,6 @@ from typing import Any
 
 import av
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.exceptions import InvalidAccessError, InvalidStateError
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcrtpsender import RTCRtpSender
 
@@ -107,6 +106,7 @@ class _Peer:
     def __init__(self, on_keyframe: Callable[[], None]) -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.track = _PictureTrack(on_keyframe)
+        self._refused = False
         transceiver = self.connection.addTransceiver(self.track, direction="sendonly")
         # Must come before setRemoteDescription, or VP8 is used without a word.
         codecs = RTCRtpSender.getCapabilities("video").codecs
@@ -117,13 +117,30 @@ class _Peer:
         setattr(transceiver.sender, "_send_keyframe", on_keyframe)  # noqa: B010
 
     async def answer(self, sdp: str) -> str:
-        """Take an offer, return the answer with all candidates."""
-        await self.connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
-        await self.connection.setLocalDescription(await self.connection.createAnswer())
+        """Take an offer, return the answer with all candidates; PeerError: it is unusable."""
+        offer = RTCSessionDescription(sdp, "offer")
+        try:
+            await self.connection.setRemoteDescription(offer)
+            await self.connection.setLocalDescription(await self.connection.createAnswer())
+        except Exception as error:  # aiortc raises many kinds on a malformed description
+            self._refused = True
+            reason = f"{type(error).__name__}: {error}"
+            raise PeerError(f"the offer cannot be used: {reason}") from error
         text = str(self.connection.localDescription.sdp)
         if "H264/90000" not in text:
+            self._refused = True
             raise PeerError("the viewer offers no H.264 video")
         return text
+
+    async def close(self) -> None:
+        """Disconnect."""
+        self.track.stop()
+        try:
+            await self.connection.close()
+        except Exception:
+            if not self._refused:
+                raise
+            # aiortc cannot close what a bad offer left half made; there is no socket yet.
 
 
 class VideoPeers:
@@ -157,10 +174,9 @@ class VideoPeers:
         peer.connection.on("connectionstatechange", lambda: self._changed(name, peer))
         try:
             return await peer.answer(sdp)
-        except (ValueError, KeyError, IndexError, AttributeError, AssertionError, TypeError,
-                InvalidAccessError, InvalidStateError, PeerError) as error:  # fmt: skip
-            await self.close(name)  # aiortc's parser raises all of these for malformed SDP
-            raise PeerError(f"the offer cannot be used: {error}") from error
+        except PeerError:
+            await self.close(name)
+            raise
 
     def publish(self, picture: EncodedPicture) -> None:
         """Hand one encoded picture to every connected viewer."""
@@ -172,8 +188,7 @@ class VideoPeers:
         """Disconnect one viewer; unknown names are no error."""
         peer = self._peers.pop(name, None)
         if peer is not None:
-            peer.track.stop()
-            await peer.connection.close()
+            await peer.close()
 
     async def close_all(self) -> None:
         """Disconnect everybody."""
