@@ -20,7 +20,7 @@ from teleop.media.control import ControlServer, Image
 from teleop.media.encode import Encoder
 from teleop.media.notes import Notes
 from teleop.media.producer import Inputs, Producer
-from teleop.media.rate import Rate, observe_only
+from teleop.media.rate import SUSTAINED_NS, Rate, observe_only
 from transport.local.clock import now_ns
 from transport.schema import ImageState
 from transport.webrtc import patches
@@ -46,6 +46,7 @@ class MediaApp:
         self._stamps = channels.ring_writer(run_dir, channels.FRAME_STAMPS)
         self._status = channels.box(run_dir, channels.MEDIA_STATUS)
         self._rate = Rate(self._incarnation)
+        self._sustained = Rate(self._incarnation, SUSTAINED_NS)
         self._image = ImageParameters()
         self._owners: dict[str, int] = {}
         self._frames = 0
@@ -120,7 +121,9 @@ class MediaApp:
             size = len(product.encoded.data)
             self._peers.publish(product.encoded)
         self._frames += 1
-        self._rate.add(now_ns(), size)
+        now = now_ns()
+        self._rate.add(now, size)
+        self._sustained.add(now, size)
 
     def _ended(self, error: BaseException | None) -> None:
         if error is not None:
@@ -143,7 +146,8 @@ class MediaApp:
                 stamp_ns=now,
                 live=live,
                 fps=fps,
-                observe_only=source is None or observe_only(live, fps, self._simulated),
+                observe_only=source is None
+                or observe_only(live, self._sustained.fps(now), self._simulated),
                 width=video.width,
                 height=video.height,
                 encode_ms=times.encode_ms.value,

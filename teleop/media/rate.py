@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import deque
 
 WINDOW_NS = 1_000_000_000
+SUSTAINED_NS = 3_000_000_000
+"""Window of the rule for driving: a slow source, not a hiccup (frozen, stale and late pictures are
+guard's matter and are seen within 150 ms)."""
 OBSERVE_ONLY_BELOW_FPS = 20.0
 """A live source under this measured rate may be watched, not driven by (issue 2)."""
 
 
 class Rate:
-    """Pictures in the last second; before a full second has passed, what is known so far."""
+    """Pictures in the last window; before a full window has passed, what is known so far."""
 
-    def __init__(self, start_ns: int) -> None:
+    def __init__(self, start_ns: int, window_ns: int = WINDOW_NS) -> None:
+        self._window_ns = window_ns
         self._start_ns = start_ns
         self._times: deque[tuple[int, int]] = deque()
         self._bytes = 0
@@ -24,18 +28,18 @@ class Rate:
         self._forget(now_ns)
 
     def _forget(self, now_ns: int) -> None:
-        while self._times and self._times[0][0] <= now_ns - WINDOW_NS:
+        while self._times and self._times[0][0] <= now_ns - self._window_ns:
             self._bytes -= self._times.popleft()[1]
 
     def fps(self, now_ns: int) -> float:
-        """Pictures per second over the last second."""
+        """Pictures per second over the window."""
         self._forget(now_ns)
-        return len(self._times) / (WINDOW_NS / 1e9)
+        return len(self._times) / (self._window_ns / 1e9)
 
     def kbps(self, now_ns: int) -> float:
-        """Encoded kilobits per second over the last second."""
+        """Encoded kilobits per second over the window."""
         self._forget(now_ns)
-        return self._bytes * 8 / (WINDOW_NS / 1e9) / 1e3
+        return self._bytes * 8 / (self._window_ns / 1e9) / 1e3
 
 
 class Average:

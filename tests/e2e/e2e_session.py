@@ -22,11 +22,22 @@ class Session:
     shots: Path | None
 
     def answer_mark(self) -> None:
-        """The expert types the number (the test reads it from guard; eyes are tested elsewhere)."""
-        wait_for("the mark is asked for", lambda: self.console.locator("#mark").is_visible())
-        mark = wait_for("guard drew a mark", lambda: self.demo.guard.mark + 1) - 1
-        self.console.locator("#mark-input").fill(f"{mark:04d}")
-        self.console.locator("#mark-input").press("Enter")
+        """The expert types the number (the test reads it from guard; eyes are tested elsewhere).
+
+        Guard takes an answer only after a command named a frame that carried the mark, so a test
+        that is faster than any person may have to type it again.
+        """
+        wait_for("the mark is answered", self._typed_mark, 60)
+
+    def _typed_mark(self) -> bool:
+        guard = self.demo.guard
+        if guard.mark_ok:
+            return True
+        if guard.mark >= 0 and self.console.locator("#mark").is_visible():
+            self.console.locator("#mark-input").fill(f"{guard.mark:04d}", timeout=5000)
+            self.console.locator("#mark-input").press("Enter", timeout=5000)
+            wait_for("guard judges it", lambda: self.demo.guard.cycle > guard.cycle + 150)
+        return self.demo.guard.mark_ok
 
     def arm(self) -> None:
         """Everything up to ARMED."""
@@ -35,8 +46,15 @@ class Session:
         self.bedside.locator("#declare-probe").click()
         self.answer_mark()
         wait_for("QUALIFIED", self.demo.in_state(State.QUALIFIED))
-        self.bedside.locator("#allow").click()
-        wait_for("ARMED", self.demo.in_state(State.ARMED))
+        wait_for("ARMED", self.allow)
+
+    def allow(self) -> bool:
+        """The bedside presses "allow motion" once more, unless it is allowed."""
+        guard = self.demo.guard
+        if guard.state != State.ARMED:
+            self.bedside.locator("#allow").click()
+            wait_for("guard heard it", lambda: self.demo.guard.cycle > guard.cycle + 100)
+        return self.demo.guard.state == State.ARMED
 
     def press(self) -> None:
         self.console.locator("body").click(position={"x": 5, "y": 5})

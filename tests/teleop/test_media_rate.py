@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from teleop.media.rate import Average, Rate, observe_only
+from teleop.media.rate import SUSTAINED_NS, Average, Rate, observe_only
 
 S = 1_000_000_000
 
@@ -63,3 +63,13 @@ def test_averages_start_at_the_first_value_and_follow_slowly() -> None:
     assert average.value == pytest.approx(8.0, abs=0.01)
     average.add(8.0 + 30.0)
     assert average.value == pytest.approx(9.0, abs=0.02)
+
+
+def test_a_hiccup_does_not_make_a_picture_watch_only_but_a_slow_source_does() -> None:
+    rate = Rate(0, SUSTAINED_NS)
+    for number in range(120):
+        rate.add(number * S // 30, 1000)
+    assert not observe_only(True, rate.fps(4 * S + S // 2), True), "half a second is missing"
+    for number in range(60):
+        rate.add(5 * S + number * S // 15, 1000)
+    assert observe_only(True, rate.fps(9 * S), True), "15 frames/s"
