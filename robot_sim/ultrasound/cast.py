@@ -21,6 +21,8 @@ _MACRO_PER_M = 2000.0
 _VOXEL_PER_M = 4000.0
 _SLAB_PER_M = 400.0
 _SPECKLE = 1.0 / 32.0
+HALF_TILE_M = 0.064
+"""Keeps the two slab directions independent where x = y: the same values would add in phase."""
 BLOCK_LINES, BLOCK_SAMPLES = 8, 16
 SLIDE_DEPTH_M = 0.04
 """Breathing slides tissue fully from this depth on."""
@@ -173,7 +175,7 @@ def cast(  # type: ignore[no-untyped-def]
                 ai, aq = speckle(tile, x, z, y)
                 si, sq = planes[0] * ai, planes[0] * aq
             if planes[1] > 0.0:
-                ai, aq = speckle(tile, y, z, x)
+                ai, aq = speckle(tile, y, z + HALF_TILE_M, x)
                 si, sq = si + planes[1] * ai, sq + planes[1] * aq
             t = through[line]
             i, q = t * amplitude * si, t * amplitude * sq
