@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, sync_playwright
 from safety.states import State
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Closed with the module: Playwright's loop in this thread would refuse other tests' loops."""
     with sync_playwright() as playwright:
         chromium = launch(playwright)
         yield chromium
