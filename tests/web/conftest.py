@@ -51,7 +51,10 @@ def _robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
 
 @pytest.fixture
 def robot(_robot: Robot) -> Robot:
-    """The robot, idle and healthy."""
+    """The robot, idle and healthy, whatever a failed test left of it."""
+    for name in ("gateway", "media"):
+        if not _robot.runs(name):
+            _robot.start(name)
     _robot.show()
     _robot.silent = False
     _robot.servo = {}

@@ -164,6 +164,10 @@ class Robot:
         with socket.socket(socket.AF_UNIX) as link:
             return link.connect_ex(str(self.run_dir / channels.MEDIA_CONTROL)) == 0
 
+    def runs(self, name: str) -> bool:
+        """True while the process is there."""
+        return name in self._children and self._children[name][0].poll() is None
+
     def kill(self, name: str) -> None:
         """SIGKILL one process."""
         child, life = self._children.pop(name)

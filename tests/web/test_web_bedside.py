@@ -178,8 +178,8 @@ def test_a_lost_path_is_said_and_sounded_and_the_cause_follows(bedside: Page, ro
     bedside.wait_for_selector("#path-alarm[data-path=lost]")
     expect(bedside.locator("#path-alarm")).to_have_text(re.compile("STOP NOT CONNECTED"))
     wait_js(bedside, f"bedsidePage.sound.bursts > {bursts}")
-    assert bedside.get_attribute("#stop", "data-connected") == "false"
-    assert bedside.get_attribute("#state", "data-state") == "LOST"
+    bedside.wait_for_selector("#stop[data-connected=false]")
+    bedside.wait_for_selector("#state[data-state=LOST]")
     robot.show(state=State.SAFE_STOP, first_out=Cause.LINK_UNSTABLE, alarm=Alarm.MEDIUM)
     robot.start("gateway")
     bedside.wait_for_selector("#cause[data-cause=LINK_UNSTABLE]")
@@ -192,7 +192,7 @@ def test_a_guard_that_does_not_answer_means_that_the_stop_is_not_connected(
     robot.silent = True
     bedside.wait_for_selector("#path-alarm[data-path=lost]")
     expect(bedside.locator("#path-alarm")).to_have_text(re.compile("STOP NOT CONNECTED"))
-    assert bedside.get_attribute("#stop", "data-connected") == "false"
+    bedside.wait_for_selector("#stop[data-connected=false]")
     robot.silent = False
     bedside.wait_for_selector("#path-alarm", state="hidden")
 

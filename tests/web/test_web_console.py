@@ -79,7 +79,7 @@ def test_states_causes_and_clamps_appear_in_words_within_100_ms(driver: Page, ro
     assert shown < 1000, "100 ms on an idle machine"
     expect(driver.locator("#cause")).to_have_text(re.compile("outside its allowed space"))
     expect(driver.locator("#clamps")).to_have_text(re.compile("Edge of the allowed space"))
-    assert driver.get_attribute("#status", "data-alarm") == "MEDIUM"
+    driver.wait_for_selector("#status[data-alarm=MEDIUM]")
     assert driver.inner_text("#alarm-mark") == "!!"
     robot.show(state=State.HOLD, first_out=Cause.WORKSPACE)
     wait_js(driver, "document.querySelector('#clamps').textContent === ''")
@@ -287,8 +287,8 @@ def test_a_killed_gateway_is_said_at_once_and_the_page_comes_back_by_itself(
     driver.wait_for_selector("#state[data-state=ACTIVE]")
     robot.kill("gateway")
     driver.wait_for_selector("#path-alarm[data-path=lost]")
-    assert driver.get_attribute("#cause", "data-cause") == "PATH_LOST"
-    assert driver.get_attribute("#state", "data-state") == "LOST"
+    driver.wait_for_selector("#cause[data-cause=PATH_LOST]")
+    driver.wait_for_selector("#state[data-state=LOST]")
     robot.show(state=State.HOLD, first_out=Cause.GATEWAY_RESTARTED, alarm=Alarm.MEDIUM)
     robot.start("gateway")
     driver.wait_for_selector("#cause[data-cause=GATEWAY_RESTARTED]")
