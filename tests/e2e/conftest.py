@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e_demo import Demo, wait_for
-from e2e_pages import launch, open_page
-from e2e_session import Session
 from playwright.sync_api import Browser, sync_playwright
 
+from bench.pages.browser import launch, open_page
+from bench.pages.demo import Demo, wait_for
+from bench.pages.people import Session
 from safety.states import State
 
 

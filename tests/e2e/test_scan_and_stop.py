@@ -6,10 +6,10 @@ import os
 import signal
 
 import pytest
-from e2e_demo import cause_names, wait_for
-from e2e_pages import data, picture_sum, screenshot
-from e2e_session import Session
 
+from bench.pages.browser import data, picture_sum, screenshot
+from bench.pages.demo import cause_names, wait_for
+from bench.pages.people import Session
 from safety.states import Contact, State
 
 pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.timeout(240)]

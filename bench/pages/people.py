@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e_demo import Demo, cause_names, wait_for
-from e2e_pages import data
 from playwright.sync_api import Page
 
+from bench.pages.browser import data
+from bench.pages.demo import Demo, cause_names, wait_for
 from safety.states import State
 
 
@@ -57,10 +57,12 @@ class Session:
         return self.demo.guard.state == State.ARMED
 
     def press(self) -> None:
+        """Hold the deadman, with the focus on the page."""
         self.console.locator("body").click(position={"x": 5, "y": 5})
         self.console.keyboard.down("Space")
 
     def release(self) -> None:
+        """Let the deadman go."""
         self.console.keyboard.up("Space")
 
     def to_contact(self, force_n: float = 3.0) -> None:

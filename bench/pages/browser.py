@@ -26,6 +26,7 @@ ARGUMENTS = [
 
 
 def launch(playwright: Playwright) -> Browser:
+    """A headless Chromium of the distribution."""
     return playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
 
 
@@ -33,8 +34,9 @@ def open_page(browser: Browser, url: str, width: int, height: int) -> Page:
     """A page in its own context: two devices, two keys, both visible."""
     context = browser.new_context(viewport={"width": width, "height": height})
     page = context.new_page()
-    page.problems = []  # type: ignore[attr-defined]
-    page.on("pageerror", lambda error: page.problems.append(str(error)))  # type: ignore[attr-defined]
+    found: list[str] = []
+    setattr(page, "problems", found)  # noqa: B010 (the page object carries its own log)
+    page.on("pageerror", lambda error: found.append(str(error)))
     page.goto(url)
     return page
 
@@ -46,7 +48,7 @@ def data(page: Page, element: str, name: str) -> Any:
 
 def picture_sum(page: Page) -> list[int]:
     """Coarse content of the live picture: 8 x 6 block sums of luma."""
-    return page.evaluate(
+    sums: list[int] = page.evaluate(
         """() => {
           const v = document.getElementById('video');
           const c = new OffscreenCanvas(64, 48), g = c.getContext('2d');
@@ -57,6 +59,7 @@ def picture_sum(page: Page) -> list[int]:
           return out;
         }"""
     )
+    return sums
 
 
 def screenshot(page: Page, folder: Path | None, name: str) -> None:

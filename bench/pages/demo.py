@@ -1,4 +1,4 @@
-"""A running demo (real processes) and two real browser pages, for end-to-end tests."""
+"""`teleop demo` as a child process, watched through its channels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,9 @@ from typing import Any
 from safety.messages import ArmState, GuardReport, ServoReport
 from safety.states import Cause, State
 from teleop import channels
+from transport.local import clock
+
+POLL_NS = 20_000_000
 
 WIDENED = """
 [limits]
@@ -46,13 +48,13 @@ consent_s = 60.0
 
 def wait_for(what: str, check: Callable[[], Any], timeout_s: float = 30.0) -> Any:
     """Poll `check` until it is true; fail with `what` and the last value."""
-    end = time.monotonic() + timeout_s
+    end_ns = clock.now_ns() + int(timeout_s * 1e9)
     value: Any = None
-    while time.monotonic() < end:
+    while clock.now_ns() < end_ns:
         value = check()
         if value:
             return value
-        time.sleep(0.02)
+        clock.sleep_until(clock.now_ns() + POLL_NS)
     raise AssertionError(f"not within {timeout_s} s: {what} (last: {value!r})")
 
 
@@ -68,6 +70,7 @@ class Demo:
     bedside: socket.socket = field(init=False)
 
     def start(self) -> Demo:
+        """Start it; return when the pages can be opened and the bedside key is connected."""
         config = self.folder / "config.toml"
         config.write_text(WIDENED.format(age=self.age_ms) + self.extra, "utf-8")
         self.log = (self.folder / "demo.log").open("w+")
@@ -101,39 +104,52 @@ class Demo:
         return [json.loads(x) for x in text.splitlines() if x.startswith("{") and x.endswith("}")]
 
     def output(self) -> str:
+        """The last it printed."""
         return (self.folder / "demo.log").read_text("utf-8", "replace")[-4000:]
 
     def url(self, page: str) -> str:
+        """Address of a page with its join code."""
         return str(self.joined["urls"][page])
 
     @property
     def arm(self) -> ArmState:
-        return _value(self._arm)
+        """What the arm box measures."""
+        state: ArmState = _value(self._arm)
+        return state
 
     @property
     def guard(self) -> GuardReport:
-        return _value(self._guard)
+        """What guard says."""
+        state: GuardReport = _value(self._guard)
+        return state
 
     @property
     def servo(self) -> ServoReport:
-        return _value(self._servo)
+        """What servo says."""
+        state: ServoReport = _value(self._servo)
+        return state
 
     def pid(self, name: str) -> int:
+        """Process number of a process of the table."""
         return int(self.joined["pids"][name])
 
     def signal(self, name: str, number: signal.Signals) -> int:
+        """Send a signal to a process; return its number."""
         pid = self.pid(name)
         os.kill(pid, number)
         return pid
 
     def speed_m_s(self) -> float:
+        """Measured speed of the probe."""
         v = self.arm.base_v_probe_m_s
         return float(sum(x * x for x in v) ** 0.5)
 
     def in_state(self, *states: State) -> Callable[[], bool]:
+        """A check for `wait_for`."""
         return lambda: self.guard.state in states
 
     def stop(self) -> None:
+        """Ctrl-C, and kill it when it does not leave."""
         self.bedside.close()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
