@@ -1,12 +1,14 @@
 """The KUKA LBR iiwa with a convex probe on the flange, as kinematic data.
 
 Joint origins and limits: `kuka_iiwa/model.urdf` of pybullet_data (the URDF writes pi/2 and pi with
-11 digits; so do we, because the simulation uses that file). Joint speeds: a third of the maker's
+11 digits; so do we, because the simulation uses that file). Masses and inertias: the same file; the
+maker publishes none. Joint speeds: a third of the maker's
 data sheet (LBR iiwa 7: 98 to 180 deg/s), more than enough for 0.1 m/s at the probe.
 """
 
 from __future__ import annotations
 
+from haptics.dynamics import ArmModel, Body
 from haptics.kinematics import Chain, Joint, rpy
 
 _HALF_PI = 1.57079632679
@@ -50,3 +52,21 @@ IIWA = Chain(
     rest_rad=START_RAD,
 )
 """Chain from the arm base to the probe face."""
+
+PROBE = Body(0.35, (0.0, 0.0, -0.09), (9e-4, 9e-4, 1.5e-4))
+"""Probe with holder: 0.35 kg, centre of mass behind the face, a rod of 170 mm."""
+
+IIWA_MODEL = ArmModel(
+    chain=IIWA,
+    links=(
+        Body(4.0, (0.0, -0.03, 0.12), (0.1, 0.09, 0.02)),
+        Body(4.0, (0.0003, 0.059, 0.042), (0.05, 0.018, 0.044)),
+        Body(3.0, (0.0, 0.03, 0.13), (0.08, 0.075, 0.01)),
+        Body(2.7, (0.0, 0.067, 0.034), (0.03, 0.01, 0.029)),
+        Body(1.7, (0.0001, 0.021, 0.076), (0.02, 0.018, 0.005)),
+        Body(1.8, (0.0, 0.0006, 0.0004), (0.005, 0.0036, 0.0047)),
+        Body(0.3, (0.0, 0.0, 0.02), (0.001, 0.001, 0.001)),
+    ),
+    tool=PROBE,
+)
+"""The arm with the probe, for torque control."""

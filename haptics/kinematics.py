@@ -66,7 +66,7 @@ def rpy(roll: float, pitch: float, yaw: float) -> Mat:
     )
 
 
-def _turn_z(m: Mat, angle: float) -> Mat:
+def turn_z(m: Mat, angle: float) -> Mat:
     """Return m Rz(angle)."""
     c, s = math.cos(angle), math.sin(angle)
     (a, b, z0), (d, e, z1), (g, h, z2) = m
@@ -84,7 +84,7 @@ def solve(chain: Chain, q_rad: Vec) -> Pose:
     axes: list[tuple[Vec, Vec]] = []
     for joint, angle in zip(chain.joints, q_rad, strict=True):
         p = add(p, apply(r, joint.parent_p_joint_m))
-        r = _turn_z(multiply(r, joint.parent_rot_joint), angle)
+        r = turn_z(multiply(r, joint.parent_rot_joint), angle)
         axes.append((p, (r[0][2], r[1][2], r[2][2])))
     tool_p = add(p, apply(r, chain.flange_p_tool_m))
     columns = tuple(cross(z, sub(tool_p, origin)) + z for origin, z in axes)

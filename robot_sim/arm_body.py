@@ -14,15 +14,11 @@ from pathlib import Path
 import pybullet
 import pybullet_data
 
-from haptics.iiwa import FLANGE_P_PROBE_M, FLANGE_RPY_PROBE, START_RAD
+from haptics.iiwa import FLANGE_P_PROBE_M, FLANGE_RPY_PROBE, PROBE, START_RAD
 from haptics.vec import Vec, add, apply, cross, from_quat, scale
 from robot_sim.errors import BoxError
 from robot_sim.tissue import ProbeMotion
 
-PROBE_MASS_KG = 0.35
-PROBE_COM_M = (0.0, 0.0, -0.09)
-"""Centre of mass behind the face, probe frame."""
-PROBE_INERTIA_KG_M2 = (9e-4, 9e-4, 1.5e-4)
 TORQUE_MAX_NM = (176.0, 176.0, 110.0, 110.0, 110.0, 40.0, 40.0)
 """LBR iiwa 7 data sheet."""
 JOINTS = list(range(7))
@@ -43,9 +39,9 @@ def urdf_text() -> str:
             link.remove(part)
     probe = ET.SubElement(root, "link", name="probe")
     inertial = ET.SubElement(probe, "inertial")
-    ET.SubElement(inertial, "origin", xyz=_text(PROBE_COM_M), rpy="0 0 0")
-    ET.SubElement(inertial, "mass", value=str(PROBE_MASS_KG))
-    ixx, iyy, izz = (str(i) for i in PROBE_INERTIA_KG_M2)
+    ET.SubElement(inertial, "origin", xyz=_text(PROBE.com_m), rpy="0 0 0")
+    ET.SubElement(inertial, "mass", value=str(PROBE.mass_kg))
+    ixx, iyy, izz = (str(i) for i in PROBE.inertia_kg_m2)
     ET.SubElement(inertial, "inertia", ixx=ixx, iyy=iyy, izz=izz, ixy="0", ixz="0", iyz="0")
     joint = ET.SubElement(root, "joint", name="probe_joint", type="fixed")
     ET.SubElement(joint, "parent", link="lbr_iiwa_link_7")
@@ -88,7 +84,7 @@ class ArmBody:
         """Motion of the probe face, and its orientation as a quaternion."""
         s = pybullet.getLinkState(self.id, PROBE_LINK, 1, 1, physicsClientId=self._world)
         rotation = from_quat(s[5])
-        lever = scale(apply(rotation, PROBE_COM_M), -1.0)
+        lever = scale(apply(rotation, PROBE.com_m), -1.0)
         return ProbeMotion(s[4], rotation, add(s[6], cross(s[7], lever)), s[7]), s[5]
 
     def push(self, force_n: Vec, base_p_m: Vec) -> None:

@@ -1,0 +1,1 @@
+"""Bilateral coupling of a haptic handle with the robot: passivity, local models, mapping (pure)."""
