@@ -21,8 +21,10 @@ _SPEED_RAD_S = 1.0
 FLANGE_P_PROBE_M = (0.0, 0.0, 0.215)
 """Face of the probe from the last link: 45 mm to the flange face, 170 mm probe with its holder."""
 FLANGE_RPY_PROBE = (0.0, 0.0, _PI)
-PROBE_P_GUIDE_M = (0.035, 0.0, -0.06)
-"""Home of the needle tip on the guide of the probe bracket, probe frame: picture right."""
+PROBE_P_GUIDE_M = (0.060, 0.0, -0.045)
+"""Home of the needle tip on the guide of the probe bracket, probe frame: picture right. The needle
+passes 9 mm beside the edge of the array (30 mm from the centre) and crosses the picture's centre
+line 59 mm deep."""
 PROBE_GUIDE_AXIS = (-0.5, 0.0, 0.8660254037844386)
 """Insertion axis: in the image plane, 30 degrees to the probe axis, towards the picture centre."""
 

@@ -1,0 +1,1 @@
+"""Needle control: axis speed, puncture, breathing, aiming, pivot about the entry point (pure)."""
