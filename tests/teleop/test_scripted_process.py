@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bench.pages.demo import WIDENED
 from teleop.config import Config, write_run
 
 CONFIG = """
@@ -22,27 +23,6 @@ width = 320
 height = 240
 bitrate_kbps = 2000
 
-[limits]
-command_age_ms = 500.0
-stamp_life_ms = 500.0
-slot_late_ms = 500.0
-degraded_misses = 39
-hold_misses = 40
-loop_ms = 900.0
-loop_once_ms = 950.0
-image_stale_ms = 1500.0
-picture_frozen_ms = 1000.0
-media_silent_ms = 1500.0
-gateway_silent_ms = 900.0
-servo_silent_ms = 200.0
-arm_silent_ms = 200.0
-own_gap_ms = 200.0
-permit_life_ms = 60.0
-dwell_disagreement_ms = 100.0
-bedside_page_ms = 2000.0
-qualify_age_ms = 500.0
-qualify_s = 1.0
-consent_s = 60.0
 """
 SPEED = {"frames_per_s", "driven_share", "followed_share", "scan_s"}
 """Criteria that a busy machine may miss."""
@@ -50,7 +30,7 @@ SPEED = {"frames_per_s", "driven_share", "followed_share", "scan_s"}
 
 def _demo(folder: Path, *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
     config = folder / "config.toml"
-    config.write_text(CONFIG, "utf-8")
+    config.write_text(CONFIG + WIDENED.format(age=500.0), "utf-8")
     command = [sys.executable, "-m", "teleop.cli", "demo", "--json", "--port", "0", "--no-record"]
     command += ["--config", str(config), "--out", str(folder / "out"), *arguments]
     done = subprocess.run(
