@@ -20,9 +20,12 @@ as a push (0.15 kg at 0.37 m/s is 10 mJ)."""
 CAP_J = 0.050
 """Most energy that is remembered."""
 DAMPING_MAX_N_S_M = 30.0
-"""Most damping that a correction adds; a 0.15 kg device at 1 kHz turns unstable at 2 m / T = 300."""
-COMPLIANCE_MAX_M_S_N = 0.010
-"""Most velocity that a correction adds per newton."""
+"""Most damping that a correction adds; 0.15 kg at 1 kHz turn unstable at 2 m / T = 300."""
+CATCH_UP_1_S = 2.0
+"""Rate at which drift is paid back."""
+CATCH_UP_M_S = 0.005
+"""Fastest catching up: below what a hand notices beside its own motion."""
+DRIFT_MAX_M = 0.05
 REST_M_S = 1e-4
 """Slower than this no power flows and no correction by damping is possible."""
 
@@ -147,15 +150,4 @@ class VelocityPort:
         margin_j = max(0.0, self.energy.margin_j)
         if cost_j <= margin_j:
             return wanted_m_s
-        allowed = margin_j / (force_n * dt_s)
-        most = COMPLIANCE_MAX_M_S_N * abs(force_n)
-        return (
-            max(allowed, wanted_m_s - most) if wanted_m_s > 0 else min(allowed, wanted_m_s + most)
-        )
-
-
-CATCH_UP_1_S = 2.0
-"""Rate at which drift is paid back."""
-CATCH_UP_M_S = 0.005
-"""Fastest catching up: below what a hand notices beside its own motion."""
-DRIFT_MAX_M = 0.05
+        return margin_j / (force_n * dt_s)
