@@ -263,4 +263,6 @@ class World:
             talk=False,
             lease_changes=0,
             frames_rejected=0,
+            links=1,
+            link_silent_ms=0.0,
         )

@@ -9,9 +9,9 @@ from safety.machine import Facts
 from safety.memory import Memory
 from safety.messages import GuardInputs
 from safety.people import Wishes
-from safety.permit import Situation
+from safety.permit import Situation, needle_possible
 from safety.report import resumable
-from safety.states import Cause, Contact, Instrument, State
+from safety.states import Cause, Contact, Instrument, NeedlePlan, State
 from safety.transitions import BLOCKING, LINK_MASK, MOVING, PROCESS_MASK, mask
 
 SUSPECT = mask(
@@ -100,10 +100,11 @@ def facts(
     )
 
 
-def situation(m: Memory, i: GuardInputs, contact: Contact) -> Situation:
+def situation(m: Memory, i: GuardInputs, contact: Contact, limits: Limits) -> Situation:
     """What the permit depends on, after the state machine has moved."""
     now = i.now_ns
-    return Situation(
+    image_ms = m.frames.image_ms(now)
+    s = Situation(
         state=m.machine.state,
         contact=contact,
         instrument=m.contact.instrument,
@@ -115,5 +116,10 @@ def situation(m: Memory, i: GuardInputs, contact: Contact) -> Situation:
         discomfort=m.discomfort,
         lift=m.lift.held(now),
         live=i.media.live and not m.media.lost,
+        needle_goal_m=m.needle.goal_m if m.needle.plan == NeedlePlan.CONFIRMED else 0.0,
+        image_fresh=0.0 <= image_ms <= limits.needle_image_ms,
         ending=bool(m.machine.latched & mask(Cause.SHUTDOWN, Cause.SUPERVISOR_LOST)),
     )
+    wanted = m.in_use.command.needle_v_m_s if m.in_use.valid else 1.0
+    s.needle_released = m.needle.may_advance(needle_possible(s), wanted, i.arm)
+    return s

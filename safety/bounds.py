@@ -107,6 +107,10 @@ ABSOLUTE: dict[str, Bound] = {
     "engage_hand_v_m_s": _up(0.001, 0.1),
     "lift_hold_ms": _up(100.0, 1000.0),
     "auto_lift": Bound(Wider.EITHER, 0, 1),
+    "needle_force_n": _up(0.5, 15.0),
+    "needle_image_ms": _up(40.0, 2000.0),
+    "needle_pivot_rad_s": _up(0.0, 0.1),
+    "link_silent_ms": _up(200.0, 10000.0),
 }
 """Per limit: which way is wider, and the absolute ends (same unit). Every field has a row."""
 

@@ -60,6 +60,8 @@ def link(m: Memory, i: GuardInputs, limits: Limits) -> tuple[int, int]:
         late |= mask(Cause.LOOP_LATENCY)
     if not (m.lease.session and m.lease.open):
         bits |= mask(Cause.CONSOLE_LOST)
+    elif i.gateway.links > 1 and not i.gateway.link_silent_ms <= limits.link_silent_ms:
+        late |= mask(Cause.LINK_LOST)  # the others carry on; NaN counts as silent
     return bits, late
 
 
@@ -101,6 +103,10 @@ def arm(m: Memory, i: GuardInputs, limits: Limits) -> int:
     if not m.arm.seen:
         m.motion.brake_since_ns = 0  # nobody is there yet who could brake: time starts anew
     bits = m.motion.check(i.arm, fresh, i.now_ns, limits)
+    if fresh:
+        m.needle.follow(i.arm, m.contact.needle_home)
+    operated = m.motion.kind == PermitKind.OPERATE
+    bits |= m.needle.check(i.arm, fresh, m.needle_allowed, operated, i.now_ns, limits)
     if not m.contact.sensor_ok():
         bits |= mask(Cause.FORCE_SENSOR_INVALID)
     if not m.contact.force_level_n() <= limits.force_trip_n:

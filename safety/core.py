@@ -69,9 +69,10 @@ class GuardCore:
         before = m.machine
         m.machine = step(before, facts, limits)
         follow(m, i, before, bits, facts.allow, facts.at_rest, limits)
-        order = permit.decide(assess.situation(m, i, contact), limits)
+        order = permit.decide(assess.situation(m, i, contact, limits), limits)
         speed_m_s = order.speed_limit_m_s(contact, limits)
         m.motion.order(order.kind, speed_m_s, order.brake, i.now_ns, limits)
+        m.needle_allowed = order.needle_advance
         return self._outputs(i, Findings(bits, late, contact, checks, order, facts.at_rest))
 
     def _begin(self, i: GuardInputs) -> None:
@@ -119,6 +120,8 @@ class GuardCore:
             engagement=m.machine.engagement,
             command_stamp_ns=m.in_use.accepted_ns,
             command=m.in_use.command,
+            needle_goal_m=order.needle_goal_m,
+            needle_pivot_rad_s=order.needle_pivot_rad_s,
         )
 
     def _fail(self, i: GuardInputs) -> GuardOutputs:

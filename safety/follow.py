@@ -47,6 +47,8 @@ def _entered(m: Memory, now: int, before: Machine, after: Machine) -> None:
         m.deadman.enter_epoch(m.epoch.value)
     if after.state == State.ARMED:
         m.discomfort = False
+    if after.state in (*LATCHED, State.LOCAL):
+        m.needle.forget_plan()
     if after.state == State.ACTIVE and before.state == State.DEGRADED:
         m.recovered_ns = now
     if after.state == State.HOLD and before.state in MOVING:

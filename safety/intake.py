@@ -47,6 +47,7 @@ def power(m: Memory, i: GuardInputs) -> int:
     if new or m.arm.restarted:
         m.stop_test.forget()
         m.contact.power_cycled()
+        m.needle.declared()
     bits = mask(Cause.GUARD_RESTARTED) if foreign else 0
     if m.power.lost(not m.arm.lost):
         bits |= mask(Cause.ARM_POWER_LOST)
@@ -62,6 +63,7 @@ def session(m: Memory, g: GatewayStatus, now_ns: int) -> int:
     opened = g.console_open and not m.lease.open
     if changed and m.lease.session != 0:
         bits |= mask(Cause.LEASE_CHANGED)
+        m.needle.forget_plan()
     if changed or opened or m.gateway.restarted:
         m.epoch.rise(now_ns)
         m.in_use.valid = False

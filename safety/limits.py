@@ -96,6 +96,10 @@ class Limits:
     engage_hand_v_m_s: float = 0.02  # S8.7: refuse when the hand moves faster
     lift_hold_ms: float = 300.0  # derived: three missed repeats of 10 Hz
     auto_lift: bool = False  # D7: ships disabled
+    link_silent_ms: float = 1000.0  # S4.3: one of two paths lost is DEGRADED
+    needle_force_n: float = 8.0  # derived: skin puncture 1 to 5 N, friction up to 3 N at 100 mm
+    needle_image_ms: float = 100.0  # derived: loop 50 ms, a frame at 30/s, and one page frame
+    needle_pivot_rad_s: float = 0.05  # derived: 3 mm/s at the probe, 60 mm from the entry point
 
 
 DEFAULT = Limits()

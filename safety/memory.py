@@ -23,6 +23,7 @@ from safety.liveness import Peer
 from safety.machine import Machine
 from safety.mark import Mark
 from safety.messages import Command
+from safety.needle import NeedleWatch
 from safety.power import Power
 from safety.qualify import Qualifier
 from safety.stamps import StampTable
@@ -123,6 +124,9 @@ class Memory:
     page: BedsidePage = field(default_factory=BedsidePage)
     lift: LiftButton = field(default_factory=LiftButton)
     stop: StopMeter = field(default_factory=StopMeter)
+    needle: NeedleWatch = field(default_factory=NeedleWatch)
+    needle_allowed: bool = False
+    """The permit of the last step let the needle advance."""
 
 
 def _out(value: Any) -> Any:

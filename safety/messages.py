@@ -17,12 +17,14 @@ from typing import Annotated
 from safety.layout import U64, Layout, Quat, Vec3, Vec7
 from safety.states import (
     Alarm,
+    ArmInterface,
     Cause,
     Clamp,
     Contact,
     ContactState,
     EventKind,
     Instrument,
+    NeedlePlan,
     PermitKind,
     Source,
     State,
@@ -71,6 +73,15 @@ class ArmState:
     """Simulation truth for measurement only: compression of the skin (m); NaN on a real arm."""
     contact_force_n: float
     """Simulation truth for measurement only: normal force without noise; NaN on a real arm."""
+    needle_v_m_s: float
+    """Measured speed of the needle axis; NaN: not measured."""
+    needle_force_n: float
+    """Load cell of the needle axis: force on the patient along the guide, positive while it pushes
+    in. The axis hangs on the arm's side of the wrist sensor. NaN: not measured."""
+    needle_entry_m: float
+    """Simulation truth: depth from home at which the needle meets the skin; NaN on a real arm."""
+    needle_tip_m: Vec3
+    """Simulation truth: the tip in the probe frame, bent as it is; NaN on a real arm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,9 @@ class ArmCommand:
     brake: bool
     """True: controlled stop, then brakes."""
     needle_v_m_s: float
+    tau_nm: Vec7
+    """Used with the torque interface only; else zeros."""
+    interface: ArmInterface
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +162,10 @@ class Permit:
     command_stamp_ns: int
     """When guard accepted the command below."""
     command: Command
+    needle_goal_m: float
+    """Confirmed depth from home; the needle is not advanced beyond. 0: no confirmed plan."""
+    needle_pivot_rad_s: float
+    """Fastest turn of the guide about the entry point while the needle is in; 0: not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +199,18 @@ class ServoReport:
     yielding: bool
     lapsed: bool
     """The permit lapsed; only a newer epoch is accepted."""
+    needle_v_m_s: float
+    """Speed that was ordered from the needle axis."""
+    needle_force_n: float
+    """Axial needle force, filtered; NaN: not measured."""
+    needle_stiffness_n_m: float
+    """Estimated stiffness in front of the tip."""
+    punctures: int
+    """Membranes punctured since this process started: each step is one "pop"."""
+    needle_gate: float
+    """How far breathing lets the needle advance, 0..1."""
+    needle_pivot_rad: float
+    """Turn of the guide about the entry point since the needle left home."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +267,10 @@ class GatewayStatus:
     lease_changes: int
     frames_rejected: int
     """Command-channel messages refused before guard (size, rate, role)."""
+    links: int
+    """Network links configured between console and robot."""
+    link_silent_ms: float
+    """Silence of the link that is silent longest, while the console is connected; else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,10 +351,19 @@ class GuardReport:
     """From the order to measured standstill of the last stop; -1: not at rest yet or none."""
     stop_force_n: float
     """Normal force measured when the last stop reached standstill."""
+    needle_plan: NeedlePlan
+    needle_goal_m: float
+    """Depth of the proposed or confirmed plan, from home; 0: none."""
+    needle_advance: bool
+    """The permit of this step lets the needle advance."""
+    needle_attempts: int
+    """How often the needle was advanced from home under this instrument declaration."""
 
 
 MAX_EVENTS = 4
 MAX_FRAMES = 4
+LATENESS_BYTES = 1280
+"""Size of a packed histogram (`transport/local/lateness.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +443,37 @@ class ServoStep:
     outputs: ServoOutputs
 
 
+@dataclass(frozen=True, slots=True)
+class LoopTiming:
+    """Arm box, servo and guard to supervisor and record, once per second: are we on time?
+
+    Counts and figures are those since the start of the process; -1: nothing counted yet.
+    """
+
+    stamp_ns: int
+    period_ns: int
+    cycles: int
+    overruns: int
+    """Cycles that were skipped because the one before was too late."""
+    late_p50_us: float
+    """Lateness: from the due time of a cycle to its first instruction."""
+    late_p99_us: float
+    late_p999_us: float
+    late_max_us: float
+    busy_p50_us: float
+    """Work of a cycle, preemption included."""
+    busy_p99_us: float
+    busy_max_us: float
+    collections: int
+    """Garbage collections since the loop started; the collector is off, so 0 is expected."""
+    asked: bool
+    """Real-time rights were asked for; the next three say what was granted."""
+    fifo: bool
+    locked: bool
+    pinned: bool
+    late_counts: Annotated[bytes, LATENESS_BYTES]
+
+
 ARM_STATE = Layout(ArmState)
 ARM_COMMAND = Layout(ArmCommand)
 ENABLE = Layout(EnableSignal)
@@ -412,3 +486,4 @@ GUARD_EVENT = Layout(GuardEvent)
 GUARD_REPORT = Layout(GuardReport)
 GUARD_STEP = Layout(GuardStep)
 SERVO_STEP = Layout(ServoStep)
+LOOP_TIMING = Layout(LoopTiming)

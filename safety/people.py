@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from safety.limits import Limits
@@ -86,7 +87,11 @@ def _declare(m: Memory, e: GuardEvent, i: GuardInputs, w: Wishes) -> None:
     if e.kind == EventKind.DECLARE_INSTRUMENT:
         if e.arg in (Instrument.NONE, Instrument.PROBE, Instrument.PROBE_NEEDLE):
             m.contact.declare(Instrument(e.arg))
+            m.needle.declared()
         else:
+            m.events_refused += 1
+    elif e.kind in _PLANS:
+        if not _PLANS[e.kind](m, e, i):
             m.events_refused += 1
     elif e.kind == EventKind.NEEDLE_CLEAR:
         m.contact.needle_clear = m.contact.needle_home
@@ -98,6 +103,21 @@ def _declare(m: Memory, e: GuardEvent, i: GuardInputs, w: Wishes) -> None:
         m.shutdown = True
     # HANDOVER_CONFIRM moves the lease in the gateway. Here the lease change drops what was armed,
     # and only a new bedside press arms for the new console: that press is what counts.
+
+
+def _abort(m: Memory) -> bool:
+    m.needle.forget_plan()
+    return True
+
+
+_PLANS: dict[EventKind, Callable[[Memory, GuardEvent, GuardInputs], bool]] = {
+    EventKind.NEEDLE_PROPOSE: lambda m, e, i: (
+        m.contact.instrument == Instrument.PROBE_NEEDLE
+        and m.needle.propose(e.arg, i.arm.base_p_probe_m, i.arm.base_q_probe)
+    ),
+    EventKind.NEEDLE_CONFIRM: lambda m, e, i: m.needle.confirm(e.arg),
+    EventKind.NEEDLE_ABORT: lambda m, e, i: _abort(m),
+}
 
 
 def _stop(m: Memory, e: GuardEvent, now_ns: int, w: Wishes) -> None:

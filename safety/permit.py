@@ -39,6 +39,12 @@ class Situation:
     """The bedside holds the lift button."""
     live: bool = False
     """The picture is live."""
+    needle_released: bool = False
+    """A confirmed plan, and the expert let go of "advance" since it became possible."""
+    needle_goal_m: float = 0.0
+    """Depth of the confirmed plan."""
+    image_fresh: bool = False
+    """The newest presented picture is young enough to advance a needle by it."""
     ending: bool = False
     """The session ends: who controls the force will be gone soon."""
 
@@ -57,6 +63,8 @@ class Order:
     needle_advance: bool = False
     ramp: float = 0.0
     brake: bool = True
+    needle_goal_m: float = 0.0
+    needle_pivot_rad_s: float = 0.0
 
     def speed_limit_m_s(self, contact: Contact, limits: Limits) -> float:
         """Fastest measured speed that this order explains (normal regulation included)."""
@@ -98,6 +106,7 @@ def _operate(s: Situation, limits: Limits) -> Order:
     needle_in = s.contact not in (Contact.SKIN, Contact.NONE)
     # With a needle in tissue only its axis may move: a probe that slides would bend the needle.
     move = 0.0 if needle_in else scale
+    advance = needle_possible(s) and s.needle_released
     return Order(
         kind=PermitKind.OPERATE,
         v_max_m_s=limits.v_free_m_s * move,
@@ -106,9 +115,23 @@ def _operate(s: Situation, limits: Limits) -> Order:
         f_max_n=limits.force_cap_degraded_n if degraded else limits.force_cap_n,
         travel_max_m=0.0,
         new_contact=not degraded,
-        needle_advance=not degraded and s.live and s.instrument == Instrument.PROBE_NEEDLE,
+        needle_advance=advance,
         ramp=min(1.0, s.engaged_ns / (limits.ramp_ms * MS)),
         brake=False,
+        needle_goal_m=s.needle_goal_m,
+        # The guide turns about the entry point: the one motion of the arm with a needle in.
+        needle_pivot_rad_s=limits.needle_pivot_rad_s if advance else 0.0,
+    )
+
+
+def needle_possible(s: Situation) -> bool:
+    """State, picture and instrument would let the needle advance in this step."""
+    return (
+        s.able
+        and s.state == State.ACTIVE
+        and s.live
+        and s.image_fresh
+        and s.instrument == Instrument.PROBE_NEEDLE
     )
 
 

@@ -111,6 +111,10 @@ def build(m: Memory, i: GuardInputs, f: Findings, fixed: Fixed, limits: Limits) 
         force_n=m.contact.force_n[2],
         stop_ms=m.stop.stop_ms,
         stop_force_n=m.stop.force_n,
+        needle_plan=m.needle.plan,
+        needle_goal_m=m.needle.goal_m,
+        needle_advance=f.order.needle_advance,
+        needle_attempts=m.needle.attempts,
     )
 
 

@@ -30,6 +30,10 @@ ALLOWED: dict[tuple[EventKind, Source], frozenset[State]] = {
     (EventKind.ACKNOWLEDGE, Source.CONSOLE): _LATCHED | {State.HOLD},
     (EventKind.MARK_ANSWER, Source.CONSOLE): _STILL,
     (EventKind.SHUTDOWN, Source.SUPERVISOR): _ANY,
+    (EventKind.NEEDLE_PROPOSE, Source.CONSOLE): _ANY - _LATCHED - {State.LOCAL},
+    (EventKind.NEEDLE_CONFIRM, Source.BEDSIDE_PAGE): _ANY - _LATCHED - {State.LOCAL},
+    (EventKind.NEEDLE_ABORT, Source.CONSOLE): _ANY,
+    (EventKind.NEEDLE_ABORT, Source.BEDSIDE_PAGE): _ANY,
 }
 """The only way to power the arm off for good is at the bedside; the console can only hold."""
 

@@ -74,6 +74,7 @@ class Cause(IntEnum):
     INTERNAL_ERROR = 45
     SERVO_RESTARTED = 46
     ARM_RESTARTED = 47
+    LINK_LOST = 48
 
 
 class PermitKind(IntEnum):
@@ -131,6 +132,9 @@ class Clamp(IntFlag):
     JOINT_LIMIT = 1024
     CONTACT_NOT_FOUND = 2048
     SINGULARITY = 4096
+    NEEDLE_FORCE = 8192
+    NEEDLE_DEPTH = 16384
+    NEEDLE_BREATHING = 32768
 
 
 class Alarm(IntEnum):
@@ -176,6 +180,31 @@ class EventKind(IntEnum):
     HANDOVER_CONFIRM = 13
     REVOKE_MOTION = 14
     """Bedside withdraws its consent without a stop (HOLD when moving, else back to QUALIFIED)."""
+    NEEDLE_PROPOSE = 15
+    """Console: `arg` is the planned depth from the needle's home (10 um); 0 takes it back."""
+    NEEDLE_CONFIRM = 16
+    """Bedside: `arg` repeats the proposed depth, so that only what was shown is confirmed."""
+    NEEDLE_ABORT = 17
+    """Bedside denies the plan, or either end ends it: no further advance, withdrawal allowed."""
+
+
+class ArmInterface(IntEnum):
+    """What a command to the arm means (CRTK names)."""
+
+    VELOCITY = 0
+    """`servo_jv`: joint velocities."""
+    TORQUE = 1
+    """`servo_jf`: joint torques without gravity; the box holds the weight of arm and tool."""
+
+
+class NeedlePlan(IntEnum):
+    """What is agreed about the needle. Text: `needle_plan.NAME`."""
+
+    NONE = 0
+    PROPOSED = 1
+    """The expert proposed a path; the bedside has not answered."""
+    CONFIRMED = 2
+    """The bedside confirmed exactly this path: advancing is allowed."""
 
 
 class Process(IntEnum):

@@ -118,9 +118,11 @@ CAUSES: tuple[CauseRow, ...] = (
     _everywhere(Cause.INTERNAL_ERROR, FAULT),
     _powered(Cause.SERVO_RESTARTED, SAFE_STOP),
     _powered(Cause.ARM_RESTARTED, SAFE_STOP),
+    CauseRow(Cause.LINK_LOST, None, None, None, None, None),
 )
 """One row per cause. COMMAND_INVALID is never raised: refused frames move no state, the missing
-command does (age); the row is there so that the table is total."""
+command does (age); the row is there so that the table is total. LINK_LOST stops nothing: it is
+raised at DEGRADED grade only (`Facts.late`), because the other link carries on."""
 
 ROW: dict[Cause, CauseRow] = {row.cause: row for row in CAUSES}
 
@@ -147,6 +149,8 @@ def _of_latched(state: State, row: CauseRow) -> State | None:
     In ESTOP the arm is without power, which itself causes much that says nothing new.
     """
     targets = [t for t in (row.setup, row.armed, row.moving, row.hold, row.local) if t is not None]
+    if not targets:
+        return None
     worst = max(targets, key=SEVERITY.__getitem__)
     if state == ESTOP:
         return ESTOP if worst == ESTOP else None

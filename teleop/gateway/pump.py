@@ -163,4 +163,6 @@ class Pump:
             talk=self._hub.talking,
             lease_changes=self._hub.registry.lease_changes,
             frames_rejected=self._command.rejected,
+            links=1,
+            link_silent_ms=0.0,
         )

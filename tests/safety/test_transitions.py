@@ -75,6 +75,7 @@ EXPECTED = {
     "INTERNAL_ERROR": "F FF F F F",
     "SERVO_RESTARTED": ". SS S S S",
     "ARM_RESTARTED": ". SS S S S",
+    "LINK_LOST": ". .. . . .",
 }
 LETTER = {
     "B": State.QUALIFIED,
