@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -195,3 +196,16 @@ def doctor(
     from teleop.cli.doctoring import show_doctor
 
     raise typer.Exit(show_doctor(json_wanted, quick))
+
+
+def _add_installed_commands() -> None:
+    """Command groups of other packages (`bench`): entry points of the group `teleop.commands`."""
+    for entry in sorted(entry_points(group="teleop.commands"), key=lambda e: e.name):
+        try:
+            app.add_typer(entry.load(), name=entry.name)
+        except (ImportError, AttributeError) as error:
+            # A broken addition must not take `teleop demo` away.
+            typer.echo(f"teleop: the command {entry.name} cannot be loaded: {error}", err=True)
+
+
+_add_installed_commands()

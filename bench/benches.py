@@ -1,0 +1,9 @@
+"""The benches: name after `teleop bench` and the module whose `command` has its options.
+
+Such a module imports only typer and the kit's light parts at the top, so that --help stays fast.
+"""
+
+from __future__ import annotations
+
+BENCHES: tuple[tuple[str, str], ...] = (("latency", "bench.latency.cli"),)
+"""A new bench adds a row."""

@@ -1,0 +1,1 @@
+"""What every bench shares: result types, runner, statistics, store, tables, page, scorecard."""

@@ -1,0 +1,63 @@
+"""The scorecard: the newest run of each bench in one table, by performance, effect and safety."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+
+import msgspec
+
+from bench.kit.html import document, target_rows
+from bench.kit.model import CaseResult, Run, Target, TargetRow, Verdict, figure_of
+from bench.kit.stats import judged
+from bench.kit.store import load, stored
+from bench.kit.tables import machine_text
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One bench on the scorecard."""
+
+    bench: str
+    title: str
+    run: str
+    where: str
+    rows: tuple[TargetRow, ...]
+
+
+def judge(targets: Iterable[Target], results: Iterable[CaseResult]) -> tuple[TargetRow, ...]:
+    """Targets whose case is among the results, each with its verdict."""
+    by_key = {result.case.key: result for result in results}
+    return tuple(_row(t, by_key[t.case]) for t in targets if t.case in by_key)
+
+
+def _row(target: Target, result: CaseResult) -> TargetRow:
+    figure = figure_of(result, target.figure)
+    if figure is None:
+        return TargetRow(target, None, Verdict.NOT_MEASURED)
+    kept = judged(figure.value, target.comparison, target.limit)
+    return TargetRow(target, figure.value, Verdict.OK if kept else Verdict.MISSED)
+
+
+def collect(folder: Path) -> list[Entry]:
+    """The newest full run of each bench; a quick run only where there is no full one."""
+    best: dict[str, tuple[Path, Run]] = {}
+    for path in stored(folder):
+        run = load(path)
+        known = best.get(run.bench)
+        if known is None or known[1].quick or not run.quick:
+            best[run.bench] = (path, run)
+    return [
+        Entry(run.bench, run.title, path.name + (" (quick)" if run.quick else ""),
+              machine_text(run), run.rows)
+        for path, run in best.values()
+    ]  # fmt: skip
+
+
+def page(entries: Iterable[Entry]) -> str:
+    """The scorecard as an HTML page."""
+    body = ["<h1>Scorecard</h1>"]
+    for entry in entries:
+        body += [f"<h2>{escape(entry.title)}</h2>", target_rows(entry.rows)]
+        body.append(f'<p class="small">{escape(entry.run)}: {escape(entry.where)}</p>')
+    return document("Scorecard", body)

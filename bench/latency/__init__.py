@@ -1,0 +1,1 @@
+"""`teleop bench latency`: the whole path, from the picture to the motion and back."""

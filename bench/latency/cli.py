@@ -1,0 +1,46 @@
+"""Options of `teleop bench latency` (light: loaded for --help)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench.kit.options import FOLDER, Common, Json, ListOnly, Only, Out, Quick, Resume, Seed
+
+
+def command(
+    quick: Quick = False,
+    seconds: Annotated[
+        float, typer.Option(min=2, max=600, help="Measured time of each case.")
+    ] = 20.0,
+    only: Only = None,
+    seed: Seed = 1,
+    out: Out = FOLDER,
+    resume: Resume = None,
+    list_only: ListOnly = False,
+    json_wanted: Json = False,
+) -> None:
+    """Measure the whole path: glass to glass, commands, loop; baselines in the same run.
+
+    Every case runs in processes of its own and alone; a quiet machine gives better figures, so
+    the CPU used by other programs is measured and stored with each case.
+    """
+    from bench.kit.bench import BenchError
+    from bench.kit.command import execute
+    from bench.kit.model import Param
+    from bench.latency.bench import BENCH
+    from bench.latency.cases import Wanted, plan
+
+    cases = plan(Wanted(quick=quick, seconds=seconds, seed=seed))
+    if list_only:
+        for case in cases:
+            typer.echo(f"{case.key:<44} {case.title}")
+        raise typer.Exit
+    common = Common(quick, tuple(only or ()), 1, out, resume, json_wanted)
+    try:
+        code = execute(BENCH, cases, common, (Param("seconds", f"{seconds:g}"),))
+    except BenchError as error:
+        typer.echo(f"teleop: {error}", err=True)
+        code = 2
+    raise typer.Exit(code)
