@@ -1,19 +1,21 @@
 """Command and telemetry over their own peer connection (the only aiortc user of the gateway).
 
 Two data channels, unordered, without retransmits. The page offers; `DataServer` answers. Nothing
-is queued: a message that cannot leave at once is dropped, because the next one is newer.
+queues: a message that cannot leave at once is replaced by the next, which is newer (`latest.py`).
 `DataClient` is the same from the other side, for native consoles and tests.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 
+from transport.dscp import TrafficClass
 from transport.schema import CHANNEL_COMMAND, CHANNEL_TELEMETRY
-from transport.webrtc.ice import without_names
+from transport.webrtc import latest
+from transport.webrtc.ice import mark_sockets, on_addresses, without_names
 
 LABELS = frozenset({CHANNEL_COMMAND, CHANNEL_TELEMETRY})
 
@@ -53,41 +55,53 @@ def _is_unreliable(channel: RTCDataChannel) -> bool:
 
 
 class _Channels:
-    """Open channels of one connection; sending the newest or nothing."""
+    """Open channels of one connection; the newest message replaces one that waits."""
 
     def __init__(self) -> None:
         self._by_label: dict[str, RTCDataChannel] = {}
-        self.skipped = 0
-        """Messages not sent because an older one had not left yet."""
+        self.replaced = 0
+        """Messages that were never sent because a newer one took their place."""
 
     def put(self, channel: RTCDataChannel) -> None:
+        latest.check(channel.transport)
         self._by_label[channel.label] = channel
 
     def is_open(self, label: str) -> bool:
         channel = self._by_label.get(label)
         return channel is not None and channel.readyState == "open"
 
+    def all_open(self) -> bool:
+        return all(self.is_open(label) for label in LABELS)
+
+    def waiting(self, label: str) -> int:
+        channel = self._by_label.get(label)
+        return 0 if channel is None else latest.waiting(channel)
+
     def send(self, label: str, data: bytes) -> bool:
         channel = self._by_label.get(label)
         if channel is None or channel.readyState != "open":
             return False
-        if channel.bufferedAmount > 0:
-            self.skipped += 1
-            return False
-        channel.send(data)
+        self.replaced += not latest.send(channel, data)
         return True
 
 
 class DataServer:
-    """Answers one offer. `on_command` gets every message of the command channel, unchecked."""
+    """Answers one offer. `on_command` gets every message of the command channel, unchecked.
+
+    `addresses` restricts the connection to these local addresses (the link it belongs to).
+    """
 
     def __init__(
         self,
         on_command: Callable[[bytes | str], None],
         on_closed: Callable[[str], None],
+        on_open: Callable[[], None] = lambda: None,
+        addresses: Sequence[str] = (),
     ) -> None:
         self._on_command = on_command
         self._on_closed = on_closed
+        self._on_open = on_open
+        self._addresses = addresses
         self._channels = _Channels()
         self._connection = _connection()
         self._closed = False
@@ -101,10 +115,12 @@ class DataServer:
         try:
             offer = RTCSessionDescription(sdp=without_names(sdp), type="offer")
             await self._connection.setRemoteDescription(offer)
-            await self._connection.setLocalDescription(await self._connection.createAnswer())
+            with on_addresses(self._addresses):
+                await self._connection.setLocalDescription(await self._connection.createAnswer())
         except Exception as error:  # aiortc raises many kinds on a malformed description
             self._refused = True
             raise OfferError(f"{type(error).__name__}: {error}") from error
+        mark_sockets(self._connection, TrafficClass.COMMAND)
         return str(self._connection.localDescription.sdp)
 
     def is_open(self, label: str) -> bool:
@@ -112,13 +128,17 @@ class DataServer:
         return not self._closed and self._channels.is_open(label)
 
     def send(self, label: str, data: bytes) -> bool:
-        """Send now or not at all; True when it was handed over."""
+        """Send, replacing an older message that has not left yet; False: there is no channel."""
         return not self._closed and self._channels.send(label, data)
 
     @property
-    def skipped(self) -> int:
-        """Messages not sent because an older one had not left yet."""
-        return self._channels.skipped
+    def replaced(self) -> int:
+        """Messages that were never sent because a newer one took their place."""
+        return self._channels.replaced
+
+    def waiting(self, label: str) -> int:
+        """Messages of a channel that have not left yet: never more than one."""
+        return self._channels.waiting(label)
 
     async def close(self) -> None:
         """Close without telling `on_closed`."""
@@ -139,6 +159,8 @@ class DataServer:
         channel.on("close", lambda: self._gone("channel_closed"))
         if channel.label == CHANNEL_COMMAND:
             channel.on("message", self._on_command)
+        if self._channels.all_open():
+            self._on_open()
 
     def _state_changed(self) -> None:
         state = self._connection.connectionState
@@ -168,7 +190,9 @@ class DataClient:
         self,
         on_heartbeat: Callable[[bytes], None],
         on_telemetry: Callable[[bytes], None],
+        addresses: Sequence[str] = (),
     ) -> None:
+        self._addresses = addresses
         self._connection = _connection()
         self._channels = _Channels()
         self._opened: asyncio.Event = asyncio.Event()
@@ -185,7 +209,7 @@ class DataClient:
         channel.on("close", self._mark_closed)
 
     def _check_open(self) -> None:
-        if all(self._channels.is_open(label) for label in LABELS):
+        if self._channels.all_open():
             self._opened.set()
 
     def _mark_closed(self) -> None:
@@ -197,7 +221,9 @@ class DataClient:
 
     async def offer(self) -> str:
         """The offer to send as `Offer{peer: command}`."""
-        await self._connection.setLocalDescription(await self._connection.createOffer())
+        with on_addresses(self._addresses):
+            await self._connection.setLocalDescription(await self._connection.createOffer())
+        mark_sockets(self._connection, TrafficClass.COMMAND)
         return str(self._connection.localDescription.sdp)
 
     async def accept(self, sdp: str) -> None:
@@ -210,8 +236,12 @@ class DataClient:
         await self._opened.wait()
 
     def send_command(self, frame: bytes) -> bool:
-        """Send a safety frame now or not at all."""
+        """Send a message, replacing an older one that has not left yet."""
         return not self.closed and self._channels.send(CHANNEL_COMMAND, frame)
+
+    def waiting(self, label: str) -> int:
+        """Messages of a channel that have not left yet: never more than one."""
+        return self._channels.waiting(label)
 
     async def close(self) -> None:
         """Close the connection."""
