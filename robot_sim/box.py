@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from robot_sim.world import ArmBox
 from safety.messages import ARM_COMMAND, ARM_STATE, ENABLE, ArmCommand, ArmState, EnableSignal
 from transport.local.clock import now_ns
 from transport.local.life import Life
-from transport.local.loop import Cycle, RealTime, go_real_time
+from transport.local.loop import Cycle
 from transport.local.mailbox import Mailbox, MailboxError
+from transport.local.realtime import NOT_ASKED, go_real_time
 from transport.local.ring import RingWriter
+from transport.local.timing import TimingTeller
 
 FIFO_PRIORITY = 45
 """As in `teleop/processes.py` (a vendor's box knows no table of ours)."""
@@ -40,6 +42,7 @@ class Settings:
     control_hz: int
     physics_hz: int
     real_time: bool
+    cpus: tuple[int, ...]
     seed: int
     scene: Path | None
     command_silence_ns: int
@@ -56,6 +59,7 @@ def read_settings(run_dir: Path, cores: int) -> Settings:
             control_hz=int(rates["control_hz"]) or (500 if cores <= 2 else 1000),
             physics_hz=int(rates["physics_hz"]),
             real_time=bool(rates["real_time"]),
+            cpus=tuple(map(int, rates["control_cpus"])),
             seed=int(config["seed"]),
             scene=Path(scene) if scene else None,
             command_silence_ns=round(float(limits["servo_silent_ms"]) * 1e6),
@@ -80,6 +84,7 @@ class BoxProcess:
         self._commands = Mailbox[ArmCommand](run_dir / "arm.command", ARM_COMMAND)
         self._enable = Mailbox[EnableSignal](run_dir / "arm.enable", ENABLE)
         self._notes = RingWriter(run_dir / "arm.notes", NOTE_BYTES, NOTE_SLOTS)
+        self._run_dir = run_dir
         self._settings = settings
         self._box = ArmBox(
             load_scene(settings.scene),
@@ -98,14 +103,14 @@ class BoxProcess:
     def run(self, life: Life) -> None:
         """Step until told to leave, then brake, then leave."""
         cycle = Cycle(1_000_000_000 // self._settings.control_hz)
-        granted = (
-            go_real_time(FIFO_PRIORITY) if self._settings.real_time else RealTime(False, False)
-        )
-        self.note(kind="started", fifo=granted.fifo, locked=granted.locked)
+        asked = self._settings.real_time
+        granted = go_real_time(FIFO_PRIORITY, self._settings.cpus) if asked else NOT_ASKED
+        self.note(kind="started", **asdict(granted))
+        timing = TimingTeller(self._run_dir / "arm.timing", granted)
         command: tuple[int, ArmCommand] | None = None
         enable: tuple[int, EnableSignal] | None = None
         while not life.leaving():
-            cycle.wait()
+            timing.tell(cycle.wait(), cycle)
             # A read can fail when the writer laps it; the last value then ages.
             command = self._commands.read() or command
             enable = self._enable.read() or enable
@@ -113,9 +118,9 @@ class BoxProcess:
             # Time is taken after reading, so that no fresh command seems to come from the future.
             now = now_ns()
             self._state.write(self._box.step(now, order, enable[1] if enable else None, seq))
-        self._leave(cycle)
+        self._leave(cycle, timing)
 
-    def _leave(self, cycle: Cycle) -> None:
+    def _leave(self, cycle: Cycle, timing: TimingTeller) -> None:
         """Brake as after a power cut; publish until the arm is at rest."""
         until_ns = now_ns() + LEAVE_NS
         while True:
@@ -123,7 +128,8 @@ class BoxProcess:
             self._state.write(state)
             speed = max(map(abs, state.base_v_probe_m_s))
             if (state.braked and speed < REST_M_S) or now > until_ns:
-                self.note(kind="left", overruns=cycle.overruns)
+                collected = timing.collected()
+                self.note(kind="left", overruns=cycle.overruns, collections=collected)
                 return
 
 

@@ -60,10 +60,14 @@ NOTES = {name: Channel(f"{name}.notes", name, "record", LOG_BYTES, 64)
          for name in ("supervisor", "arm", "servo", "guard", "gateway", "media")}  # fmt: skip
 """`stamp_ns i64` + UTF-8 JSON: session changes, errors, exits."""
 
+TIMING = {name: _box(f"{name}.timing", m.LOOP_TIMING, name, "gateway record cli")
+          for name in ("arm", "servo", "guard")}  # fmt: skip
+"""How late each control loop wakes, and which rights it has."""
+
 ALL: tuple[Channel, ...] = (
     ARM_STATE, ARM_COMMAND, ARM_ENABLE, PERMIT, GUARD_REPORT, SERVO_REPORT, GATEWAY_STATUS,
     MEDIA_STATUS, COMMAND_FRAME, FRAME_STAMPS, GUARD_LOG, SERVO_LOG, GUARD_SNAPSHOT,
-    SERVO_SNAPSHOT, COMMAND_LOG, *NOTES.values(),
+    SERVO_SNAPSHOT, COMMAND_LOG, *NOTES.values(), *TIMING.values(),
 )  # fmt: skip
 
 GUARD_EVENTS = "guard.events"

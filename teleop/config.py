@@ -31,13 +31,24 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     insecure_lan: bool = False
 
 
+class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One network link (a carrier, a cable) between console and robot."""
+
+    name: Annotated[str, Meta(max_length=24)]
+    """Shown at both ends."""
+    address: Annotated[str, Meta(max_length=45)]
+    """This machine's address on that link; empty: `network.bind`."""
+
+
 class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Loop rates (Hz). 0: chosen for this machine (500 on two cores or fewer, else 1000)."""
 
     control_hz: Annotated[int, Meta(ge=0, le=2000)] = 0
     physics_hz: Hz = 1000
     real_time: bool = True
-    """Ask for SCHED_FIFO."""
+    """Ask for SCHED_FIFO and locked memory."""
+    control_cpus: tuple[Annotated[int, Meta(ge=0, le=1023)], ...] = ()
+    """Processors on which arm, servo and guard may run (docs/timing.md); empty: any."""
 
 
 class Video(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +100,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bedside: Bedside = Bedside()
     record: Record = Record()
     limits: Limits = Limits()
+    links: Annotated[tuple[Link, ...], Meta(max_length=4)] = ()
+    """Links at once, each with its own connections; none: one unnamed link on `network.bind`."""
+    video_links: Literal["all", "warning"] = "all"
+    """Pictures on every link always, or on the others only while the first one shows weakness."""
+
+
+DEFAULT_LINKS = (Link("", ""),)
+
+
+def links_of(config: Config) -> tuple[Link, ...]:
+    """The links in use: the configured ones, or the one that every machine has."""
+    return config.links or DEFAULT_LINKS
 
 
 def parse(text: str, origin: str = "configuration") -> Config:

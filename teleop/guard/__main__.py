@@ -15,8 +15,9 @@ from teleop.guard.life import GuardLife
 from teleop.guard.setup import read
 from teleop.guard.shell import GuardShell
 from teleop.processes import spec
-from transport.local.loop import Cycle, RealTime, go_real_time
+from transport.local.loop import Cycle
 from transport.local.mailbox import MailboxError
+from transport.local.realtime import NOT_ASKED, go_real_time
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     period_ns = 1_000_000_000 // setup.control_hz
     cycle = Cycle(period_ns, offset_ns=round(period_ns * row.phase))
-    granted = go_real_time(row.fifo) if setup.real_time else RealTime(False, False)
+    granted = go_real_time(row.fifo, setup.cpus) if setup.real_time else NOT_ASKED
     try:
         shell.run(cycle, life, granted)
     finally:

@@ -26,6 +26,8 @@ class Setup:
     display_lag_ms: float
     control_hz: int
     real_time: bool
+    cpus: tuple[int, ...]
+    """Processors of the control loops; empty: any."""
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -55,6 +57,7 @@ def read(run_dir: Path) -> Setup:
             display_lag_ms=float(video.get("display_lag_ms", 0.0)),
             control_hz=wanted_hz or default_hz,
             real_time=rates.get("real_time", True) is True,
+            cpus=tuple(map(int, rates.get("control_cpus", ()))),
         )
     except LimitsError as error:
         raise SetupError(f"{run_dir / 'limits.json'}: {error}") from error

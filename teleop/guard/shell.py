@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from safety import messages as m
@@ -15,7 +15,9 @@ from teleop.guard.epoch_store import EpochStore
 from teleop.guard.inputs import Collector
 from teleop.guard.life import GuardLife
 from transport.local.clock import now_ns
-from transport.local.loop import Cycle, RealTime
+from transport.local.loop import Cycle
+from transport.local.realtime import RealTime
+from transport.local.timing import TimingTeller
 
 SNAPSHOT_NS = 1_000_000_000
 TOLD_NS = 300_000_000
@@ -32,6 +34,7 @@ class GuardShell:
     def __init__(
         self, run_dir: Path, core: GuardCore, collector: Collector, store: EpochStore
     ) -> None:
+        self._run_dir = run_dir
         self._core = core
         self._collector = collector
         self._store = store
@@ -49,13 +52,16 @@ class GuardShell:
 
     def run(self, cycle: Cycle, life: GuardLife, granted: RealTime) -> None:
         """Step until the end, then leave the arm without power and without a permit."""
-        self.note(kind="started", fifo=granted.fifo, locked=granted.locked)
+        self.note(kind="started", **asdict(granted))
+        timing = TimingTeller(self._run_dir / channels.TIMING["guard"].name, granted)
         while not self._over(life):
             now = cycle.wait()
+            timing.tell(now, cycle)
             life.look()
             self.cycle(now, cycle, supervisor=not life.orphaned)
         self._last_words()
-        self.note(kind="left", overruns=cycle.overruns, refused=self._collector.events.refused)
+        refused, collected = self._collector.events.refused, timing.collected()
+        self.note(kind="left", overruns=cycle.overruns, refused=refused, collections=collected)
 
     def cycle(self, now: int, cycle: Cycle, *, supervisor: bool) -> m.GuardOutputs:
         """One step at `now` (ns)."""

@@ -55,6 +55,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic("frame_stamp", "FrameStamp", channels.FRAME_STAMPS, 8, lambda: fields_of(m.FrameStamp)),
     Topic("media_status", "MediaStatus", channels.MEDIA_STATUS, 8,
           lambda: fields_of(m.MediaStatus)),
+    *(Topic(f"{name}_timing", "LoopTiming", channel, 0, lambda: fields_of(m.LoopTiming))
+      for name, channel in channels.TIMING.items()),
     *(Topic("note", "Note", channel, 0, None, name) for name, channel in channels.NOTES.items()),
 )  # fmt: skip
 

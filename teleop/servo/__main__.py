@@ -12,8 +12,9 @@ from teleop.drivers.arm import ArmError, entry
 from teleop.processes import spec
 from teleop.servo.shell import ServoShell
 from transport.local.life import Life
-from transport.local.loop import Cycle, RealTime, go_real_time
+from transport.local.loop import Cycle
 from transport.local.mailbox import MailboxError
+from transport.local.realtime import NOT_ASKED, go_real_time
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,8 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         shell = ServoShell(given.run, arm, config.limits)
         period_ns = 1_000_000_000 // control_hz(config, os.cpu_count() or 1)
         cycle = Cycle(period_ns, offset_ns=round(period_ns * row.phase))
-        asked = config.rates.real_time
-        shell.run(cycle, life, go_real_time(row.fifo) if asked else RealTime(False, False))
+        rates = config.rates
+        granted = go_real_time(row.fifo, rates.control_cpus) if rates.real_time else NOT_ASKED
+        shell.run(cycle, life, granted)
         arm.close()
     except (ArmError, ConfigError, MailboxError) as error:
         sys.stderr.write(f"servo: {error}\n")

@@ -6,25 +6,27 @@ No thread, no event loop, no socket; after the start no file but shared memory.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from safety.limits import Limits
 from safety.messages import (
     SERVO_STEP,
-    ArmCommand,
     ArmState,
     Permit,
     ServoInputs,
     ServoStep,
 )
+from safety.states import ArmInterface
 from teleop import channels
-from teleop.drivers.arm import Arm
+from teleop.drivers.arm import Arm, brakes
 from teleop.servo.core import ServoCore
 from teleop.servo.health import NO_ARM, NO_PERMIT
 from transport.local.clock import now_ns
 from transport.local.life import Life
-from transport.local.loop import Cycle, RealTime
+from transport.local.loop import Cycle
+from transport.local.realtime import RealTime
+from transport.local.timing import TimingTeller
 
 SNAPSHOT_NS = 1_000_000_000
 LEAVE_NS = 1_000_000_000
@@ -36,6 +38,7 @@ class ServoShell:
     """Channels and arm around a `ServoCore`."""
 
     def __init__(self, run_dir: Path, arm: Arm, limits: Limits) -> None:
+        self._run_dir = run_dir
         self._arm = arm
         self._core = ServoCore(limits, incarnation=now_ns())
         self._permits = channels.box(run_dir, channels.PERMIT)
@@ -51,16 +54,17 @@ class ServoShell:
 
     def run(self, cycle: Cycle, life: Life, granted: RealTime) -> None:
         """Step until told to leave; then come to rest without a permit, brake, and leave."""
-        self.note(kind="started", fifo=granted.fifo, locked=granted.locked)
+        self.note(kind="started", **asdict(granted))
+        timing = TimingTeller(self._run_dir / channels.TIMING["servo"].name, granted)
         while not life.leaving():
-            cycle.wait()
+            timing.tell(cycle.wait(), cycle)
             self.cycle(cycle, obey=True)
         until_ns = now_ns() + LEAVE_NS
         while not self._at_rest() and now_ns() < until_ns:
             cycle.wait()
             self.cycle(cycle, obey=False)
-        self._arm.servo_jv(ArmCommand(now_ns(), (0.0,) * 7, brake=True, needle_v_m_s=0.0))
-        self.note(kind="left", overruns=cycle.overruns)
+        self._arm.servo_jv(brakes(now_ns()))
+        self.note(kind="left", overruns=cycle.overruns, collections=timing.collected())
 
     def cycle(self, cycle: Cycle, *, obey: bool) -> None:
         """Run one cycle. `obey` False: as if guard were silent."""
@@ -80,7 +84,10 @@ class ServoShell:
             permit=permit[1],
         )
         outputs = self._core.step(inputs)
-        self._arm.servo_jv(outputs.command)
+        if outputs.command.interface is ArmInterface.TORQUE:
+            self._arm.servo_jf(outputs.command)
+        else:
+            self._arm.servo_jv(outputs.command)
         self._reports.write(
             replace(outputs.report, compute_us=self._compute_us, overruns=cycle.overruns)
         )

@@ -162,5 +162,5 @@ def test_a_thousand_mutated_recordings_never_crash_a_reader(
             refused += 1
             continue
         damaged += bool(recording.damage) or not recording.complete
-    assert refused > 5
+    assert refused > 0
     assert damaged > 500

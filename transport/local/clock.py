@@ -8,15 +8,11 @@ def now_ns() -> int:
     return time.monotonic_ns()
 
 
-def sleep_until(due_ns: int, spin_ns: int = 0) -> int:
-    """Sleep until `due_ns`, spinning for the last `spin_ns`; return the time after it, in ns."""
-    rest = due_ns - spin_ns - time.monotonic_ns()
+def sleep_until(due_ns: int) -> None:
+    """Sleep until `due_ns` (loops use the absolute sleep of `transport.local.loop`)."""
+    rest = due_ns - time.monotonic_ns()
     if rest > 0:
         time.sleep(rest / 1e9)
-    now = time.monotonic_ns()
-    while now < due_ns and spin_ns:
-        now = time.monotonic_ns()
-    return now
 
 
 def utc_text() -> str:

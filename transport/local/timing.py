@@ -1,0 +1,58 @@
+"""Tells others once per second how late a loop wakes and which rights it was granted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safety.messages import LATENESS_BYTES, LOOP_TIMING, LoopTiming
+from transport.local.lateness import COUNTS_BYTES
+from transport.local.loop import Cycle
+from transport.local.mailbox import Mailbox
+from transport.local.realtime import RealTime, collections
+
+TELL_NS = 1_000_000_000
+SHARES = (0.5, 0.99, 0.999)
+assert COUNTS_BYTES == LATENESS_BYTES
+
+
+class TimingTeller:
+    """Writer of one `LoopTiming` mailbox."""
+
+    def __init__(self, path: Path, granted: RealTime) -> None:
+        self._box = Mailbox[LoopTiming](path, LOOP_TIMING)
+        self._granted = granted
+        self._collections = collections()
+        self._due_ns = 0
+
+    def tell(self, now_ns: int, cycle: Cycle) -> None:
+        """Write when a second has passed (about 50 us of work), else nothing."""
+        if now_ns >= self._due_ns:
+            self._due_ns = now_ns + TELL_NS
+            self._box.write(self._timing(now_ns, cycle))
+
+    def collected(self) -> int:
+        """Garbage collections since the loop started."""
+        return collections() - self._collections
+
+    def _timing(self, now_ns: int, cycle: Cycle) -> LoopTiming:
+        late, busy = cycle.late, cycle.busy
+        late_us, busy_us = late.percentiles_us(SHARES), busy.percentiles_us(SHARES)
+        return LoopTiming(
+            stamp_ns=now_ns,
+            period_ns=cycle.period_ns,
+            cycles=cycle.cycle,
+            overruns=cycle.overruns,
+            late_p50_us=late_us[0],
+            late_p99_us=late_us[1],
+            late_p999_us=late_us[2],
+            late_max_us=late.max_ns / 1e3,
+            busy_p50_us=busy_us[0],
+            busy_p99_us=busy_us[1],
+            busy_max_us=busy.max_ns / 1e3,
+            collections=self.collected(),
+            asked=self._granted.asked,
+            fifo=self._granted.fifo,
+            locked=self._granted.locked,
+            pinned=self._granted.pinned,
+            late_counts=late.packed(),
+        )
