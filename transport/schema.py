@@ -22,11 +22,20 @@ MAX_TELEMETRY_BYTES = 1100
 """One SCTP chunk: telemetry is never fragmented."""
 
 HEARTBEAT = struct.Struct("<HHQIQ")
-"""magic 0x4245 ("EB"), flags (0), stamp_ns, nonce, epoch: robot -> console, 200 Hz or more."""
+"""magic 0x4245 ("EB"), number (modulo 2^16), stamp_ns, nonce, epoch: robot -> console, 200 Hz or
+more. The same bytes go over every link."""
 HEARTBEAT_MAGIC = 0x4245
 
+LINK_REPORT = struct.Struct("<HHQQIHHI")
+"""magic 0x4C45 ("EL"), number of the report on this link (modulo 2^16), newest heartbeat stamp_ns
+heard on this link (0: none), console's clock (us), time since that heartbeat (us), heartbeats sent
+and received on this link (modulo 2^16), one-way delay variation (us): console -> robot, 20 Hz on
+each link."""
+LINK_REPORT_MAGIC = 0x4C45
+LINK_REPORT_HZ = 20
+
 CHANNEL_COMMAND = "command"
-"""Data channel, unordered, 0 retransmits: safety frames up, heartbeats down."""
+"""Data channel, unordered, 0 retransmits: safety frames and link reports up, heartbeats down."""
 CHANNEL_TELEMETRY = "telemetry"
 """Data channel, unordered, 0 retransmits: `Telemetry` down, 100 Hz or more."""
 
@@ -43,6 +52,9 @@ Text64 = Annotated[str, Meta(max_length=64)]
 Text256 = Annotated[str, Meta(max_length=256)]
 Sdp = Annotated[str, Meta(max_length=32768)]
 U32 = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
+MAX_LINKS = 4
+"""Network links at once; two is the usual number."""
+LinkNumber = Annotated[int, Meta(ge=0, le=MAX_LINKS - 1)]
 
 
 class Signal(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
@@ -73,6 +85,16 @@ class Hello(Signal, frozen=True, tag="hello"):
     language: Literal["en", "zh"] = "en"
 
 
+class LinkInfo(msgspec.Struct, frozen=True):
+    """One network link of the robot, as its pages are told."""
+
+    name: str
+    address: str
+    """The robot's address on this link; empty: the one the page came from."""
+    datagram_port: int
+    """UDP port for datagrams of native consoles (`transport/datagrams.py`); 0: none."""
+
+
 class Welcome(Signal, frozen=True, tag="welcome"):
     """The server let the page in."""
 
@@ -92,6 +114,8 @@ class Welcome(Signal, frozen=True, tag="welcome"):
     video: dict[str, float]
     """width, height, fps, and image geometry: depth_m, mm_per_px, apex_x_px, apex_y_px."""
     room_view: bool
+    links: tuple[LinkInfo, ...]
+    """A page makes one command and one video connection per link."""
 
 
 class Refused(Signal, frozen=True, tag="refused"):
@@ -100,6 +124,8 @@ class Refused(Signal, frozen=True, tag="refused"):
     reason: Text64
     detail: Text256 = ""
     close: bool = False
+    link: int = -1
+    """The link it is about; -1: all."""
 
 
 class Offer(Signal, frozen=True, tag="offer"):
@@ -107,6 +133,7 @@ class Offer(Signal, frozen=True, tag="offer"):
 
     peer: Literal["command", "video"]
     sdp: Sdp
+    link: LinkNumber = 0
 
 
 class Answer(Signal, frozen=True, tag="answer"):
@@ -114,6 +141,7 @@ class Answer(Signal, frozen=True, tag="answer"):
 
     peer: Literal["command", "video"]
     sdp: Sdp
+    link: int = 0
 
 
 class Talk(Signal, frozen=True, tag="talk"):
@@ -200,6 +228,21 @@ class Status(Signal, frozen=True, tag="status"):
     telemetry: Telemetry
 
 
+class LinkState(msgspec.Struct, frozen=True, array_like=True):
+    """Quality of one link of the driving console; -1: not known."""
+
+    open: bool
+    silent_ms: int
+    """Since anything was heard, in the direction that is silent longer."""
+    rtt_us: int
+    loss_up_permille: int
+    """Lost on the way to the robot, over the last one to two seconds."""
+    loss_down_permille: int
+    variation_up_us: int
+    """Largest one-way delay over the smallest (RFC 5481 PDV), the last one to two seconds."""
+    variation_down_us: int
+
+
 class Telemetry(msgspec.Struct, frozen=True, array_like=True):
     """Robot to pages. On the data channel as a MessagePack array in this order (append only)."""
 
@@ -272,6 +315,8 @@ class Telemetry(msgspec.Struct, frozen=True, array_like=True):
     commands_accepted: int
     commands_rejected: int
     last_rejection: int
+    links: tuple[LinkState, ...]
+    """In the order of `Welcome.links`."""
 
 
 FromPage = Hello | Offer | Talk | Phrase | Event | Beat | ImageSettings | Ping | LeaseRequest

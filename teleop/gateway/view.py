@@ -15,8 +15,9 @@ from typing import Any
 
 from safety.messages import ArmState, GuardReport, MediaStatus, ServoReport
 from safety.states import Alarm, Cause, Clamp, ContactState, PermitKind, State, Step
+from transport.multilink import LinkQuality
 from transport.percentile import Percentiles
-from transport.schema import Telemetry
+from transport.schema import LinkState, Telemetry
 
 UNKNOWN = -1000.0
 """A number that is not known now (NaN is refused on the wire). No real value comes near it."""
@@ -80,6 +81,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType(
         "commands_accepted": 0,
         "commands_rejected": 0,
         "last_rejection": 0,
+        "links": (),
     }
 )
 """Telemetry before anything was heard."""
@@ -116,6 +118,8 @@ class Facts:
     loop: Percentiles
     age: Percentiles
     record_drops: int
+    links: tuple[LinkQuality, ...] = ()
+    """Of the driving console."""
 
 
 def finite(value: float) -> float:
@@ -148,6 +152,23 @@ def guard_silent(report: GuardReport) -> GuardReport:
         consent=False,
         braked=False,
         powered=False,
+    )
+
+
+def link_state(quality: LinkQuality) -> LinkState:
+    """A link's quality in the whole numbers of the wire."""
+
+    def scaled(value: float, unit: float) -> int:
+        return -1 if value < 0.0 else min(round(value * unit), 1_000_000_000)
+
+    return LinkState(
+        open=quality.open,
+        silent_ms=scaled(quality.silent_ms, 1.0),
+        rtt_us=scaled(quality.rtt_ms, 1e3),
+        loss_up_permille=scaled(quality.loss_up, 1e3),
+        loss_down_permille=scaled(quality.loss_down, 1e3),
+        variation_up_us=scaled(quality.variation_up_ms, 1e3),
+        variation_down_us=scaled(quality.variation_down_ms, 1e3),
     )
 
 
@@ -192,6 +213,7 @@ def _start(facts: Facts) -> dict[str, Any]:
         "age_p95_ms": facts.age.p95_ms,
         "age_p99_ms": facts.age.p99_ms,
         "record_drops": facts.record_drops,
+        "links": tuple(link_state(quality) for quality in facts.links),
     }
 
 

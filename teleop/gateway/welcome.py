@@ -9,7 +9,7 @@ import msgspec
 
 from safety.limits import Limits, limits_hash
 from safety.messages import GuardReport
-from teleop.config import Config
+from teleop.config import Config, links_of
 from teleop.gateway.errors import StartError
 from transport import schema as s
 from transport.schema import Role
@@ -53,6 +53,7 @@ class Greeter:
         self._site = site
         self._limits = shown_limits(config.limits)
         self._hash = limits_hash(config.limits)
+        self.links = tuple(s.LinkInfo(link.name, link.address, 0) for link in links_of(config))
         self.image: s.ImageState | None = None
         """Newest picture geometry from media."""
 
@@ -73,6 +74,7 @@ class Greeter:
             display_lag_ms=self._config.video.display_lag_ms,
             video=self._video(),
             room_view=self._site.simulated,
+            links=self.links,
         )
 
     def _video(self) -> dict[str, float]:
