@@ -1,7 +1,7 @@
 """`ArmBox`: the simulated controller box with arm and patient, stepped from outside.
 
-It knows no network and no permit: it follows joint velocities while both its watchdogs are
-content, and brakes otherwise. `step` takes the time, so that it runs on a real or a virtual clock.
+It knows no network and no permit: it follows joint velocities or torques while both its watchdogs
+are content, and brakes otherwise. `step` takes the time: it runs on a real or a virtual clock.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from robot_sim.joint_servo import JointServo
 from robot_sim.scene import Scene
 from robot_sim.sensor import ForceSensor
 from robot_sim.tissue import ProbeMotion, Touch, touch
+from robot_sim.torque_drive import TorqueDrive
 from robot_sim.watchdogs import SILENCE_NS, CommandWatch, EnableWatch
 from safety.messages import ArmCommand, ArmState, EnableSignal
+from safety.states import ArmInterface
 
 SUBSTEPS_MAX = 20
 """A world that was stopped for longer than this many physics periods loses that time."""
@@ -46,6 +48,7 @@ class ArmBox:
         self._commands = CommandWatch(command_silence_ns)
         self._enable = EnableWatch(seed, enable_silence_ns)
         self._servo = JointServo()
+        self._torque = TorqueDrive()
         self._lock_rad: Vec | None = None
         self._powered = False
         self._enabled = False
@@ -66,32 +69,39 @@ class ArmBox:
         following = not self._servo.braked
         self._enabled = self._enable.check(now_ns, enable, following)
         fresh = self._commands.check(now_ns, command, following)
-        wanted: Vec | None = None
+        order: ArmCommand | None = None
         needle_v_m_s = 0.0
         if command and enable and fresh and self._enabled and _may_follow(command, enable):
-            wanted, needle_v_m_s = command.qd_rad_s, command.needle_v_m_s
+            order, needle_v_m_s = command, command.needle_v_m_s
             self._applied_seq = command_seq or self._applied_seq + 1
-        self._advance(now_ns, wanted, needle_v_m_s)
+        self._advance(now_ns, order, needle_v_m_s)
         return self._measured(now_ns)
 
     def close(self) -> None:
         """Leave the physics world."""
         self.body.close()
 
-    def _advance(self, now_ns: int, wanted: Vec | None, needle_v_m_s: float) -> None:
+    def _advance(self, now_ns: int, order: ArmCommand | None, needle_v_m_s: float) -> None:
         lost = now_ns - self._simulated_ns > SUBSTEPS_MAX * self._period_ns
         if self._simulated_ns < 0 or lost:
             self._simulated_ns = now_ns - self._period_ns
         dt_s = self._period_ns / 1e9
         while self._simulated_ns + self._period_ns <= now_ns:
             self._simulated_ns += self._period_ns
-            self._servo.update(wanted, self._powered, dt_s)
+            self._actuate(order, dt_s)
             self._physics(self._simulated_ns, dt_s)
             if not self._servo.braked:
                 v = max(-NEEDLE_V_MAX_M_S, min(NEEDLE_V_MAX_M_S, needle_v_m_s))
                 self._needle_m = max(0.0, min(NEEDLE_TRAVEL_M, self._needle_m + v * dt_s))
 
-    def _physics(self, now_ns: int, dt_s: float) -> None:
+    def _actuate(self, order: ArmCommand | None, dt_s: float) -> None:
+        """Motors or brakes for the next physics period."""
+        if order is not None and order.interface is ArmInterface.TORQUE:
+            if self._apply_torque(order.tau_nm, dt_s):
+                return
+            order = None
+        self._torque.leave()
+        self._servo.update(order.qd_rad_s if order else None, self._powered, dt_s)
         if self._servo.locked:
             if self._lock_rad is None:
                 self._lock_rad = self.body.joints()[0]
@@ -99,6 +109,20 @@ class ArmBox:
         else:
             self._lock_rad = None
             self.body.drive(self._servo.rate_rad_s)
+
+    def _apply_torque(self, wanted_nm: Vec, dt_s: float) -> bool:
+        """Run the motors in torque control; False: refused, brake."""
+        q_rad, qd_rad_s = self.body.joints()
+        braked = self._servo.braked
+        if not self._powered or not self._torque.accepts(wanted_nm, qd_rad_s, braked=braked):
+            return False
+        self._lock_rad = None
+        self._servo.carried(qd_rad_s)
+        applied = zip(self._torque.update(wanted_nm, dt_s), self.body.weight_nm(q_rad), strict=True)
+        self.body.drive_torque(tuple([tau + weight for tau, weight in applied]))
+        return True
+
+    def _physics(self, now_ns: int, dt_s: float) -> None:
         if self._touch.normal_n > 0.0:
             x, y, z = self._touch.force_n
             self.body.push((-x, -y, -z), self._touch.base_p_contact_m)
@@ -134,12 +158,16 @@ class ArmBox:
             simulated=True,
             surface_depth_m=self._touch.depth_m,
             contact_force_n=self._touch.normal_n,
+            needle_v_m_s=0.0,
+            needle_force_n=0.0,
+            needle_entry_m=math.nan,
+            needle_tip_m=(math.nan,) * 3,
         )
 
 
 def _may_follow(command: ArmCommand, enable: EnableSignal) -> bool:
     """True when nobody asks for the brakes and the numbers are numbers."""
-    numbers = (*command.qd_rad_s, command.needle_v_m_s)
+    numbers = (*command.qd_rad_s, *command.tau_nm, command.needle_v_m_s)
     if command.brake or enable.brake or not enable.power:
         return False
     return all(map(math.isfinite, numbers))

@@ -57,8 +57,7 @@ def resumable(m: Memory) -> bool:
 
 def build(m: Memory, i: GuardInputs, f: Findings, fixed: Fixed, limits: Limits) -> GuardReport:
     """The report of this step."""
-    now, machine = i.now_ns, m.machine
-    image = m.frames.image_ms(now)
+    now, machine, image = i.now_ns, m.machine, m.frames.image_ms(i.now_ns)
     return GuardReport(
         incarnation=m.incarnation,
         stamp_ns=now,

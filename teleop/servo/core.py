@@ -11,8 +11,6 @@ import json
 import math
 from dataclasses import dataclass
 
-from haptics.iiwa import IIWA
-from haptics.kinematics import Chain
 from haptics.vec import ZERO, from_quat
 from safety.limits import Limits
 from safety.messages import (
@@ -22,12 +20,12 @@ from safety.messages import (
     ServoOutputs,
     ServoReport,
 )
-from safety.states import Clamp, ContactState, PermitKind
+from safety.states import ArmInterface, Clamp, ContactState, PermitKind
 from teleop.servo import state as plain
 from teleop.servo.health import arm_usable, sensor_usable
 from teleop.servo.law import Motion, MotionLaw, Situation
+from teleop.servo.laws import law_for
 from teleop.servo.permit_gate import DRIVING, Mode, PermitGate
-from teleop.servo.velocity_law import VelocityLaw
 
 DT_MAX_S = 0.01
 """A late cycle integrates no more than this."""
@@ -46,6 +44,8 @@ NO_MOTION = Motion(
     stiffness_n_m=math.nan,
     clamps=Clamp.NONE,
     yielding=False,
+    tau_nm=(0.0,) * 7,
+    interface=ArmInterface.VELOCITY,
 )
 """Nothing is known about the arm, so nothing is claimed."""
 
@@ -74,12 +74,11 @@ class ServoCore:
         self,
         limits: Limits,
         *,
-        chain: Chain = IIWA,
         incarnation: int = 0,
         law: MotionLaw | None = None,
     ) -> None:
         self._limits = limits
-        self._law: MotionLaw = law or VelocityLaw(chain, limits)
+        self._law: MotionLaw = law or law_for(ArmInterface.VELOCITY, limits)
         life_ns = round(limits.permit_life_ms * _MS)
         self._s = CoreState(PermitGate(life_ns), incarnation)
         self.error: Exception | None = None
@@ -171,7 +170,7 @@ class ServoCore:
         needle_v_m_s: float,
         clamps: Clamp = Clamp.NONE,
     ) -> ServoOutputs:
-        if not all(map(math.isfinite, motion.qd_rad_s)):
+        if not all(map(math.isfinite, (*motion.qd_rad_s, *motion.tau_nm))):
             self._stop()
             motion, brake, needle_v_m_s = NO_MOTION, True, 0.0
         command = ArmCommand(
@@ -179,6 +178,8 @@ class ServoCore:
             qd_rad_s=motion.qd_rad_s,
             brake=brake,
             needle_v_m_s=needle_v_m_s,
+            tau_nm=motion.tau_nm,
+            interface=motion.interface,
         )
         return ServoOutputs(command, self._report(inputs, motion, clamps))
 
@@ -206,6 +207,12 @@ class ServoCore:
             overruns=0,
             yielding=motion.yielding,
             lapsed=s.gate.lapsed,
+            needle_v_m_s=0.0,
+            needle_force_n=math.nan,
+            needle_stiffness_n_m=0.0,
+            punctures=0,
+            needle_gate=0.0,
+            needle_pivot_rad=0.0,
         )
 
 

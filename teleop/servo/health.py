@@ -35,6 +35,10 @@ NO_ARM = ArmState(
     simulated=False,
     surface_depth_m=_NAN,
     contact_force_n=_NAN,
+    needle_v_m_s=_NAN,
+    needle_force_n=_NAN,
+    needle_entry_m=_NAN,
+    needle_tip_m=(_NAN,) * 3,
 )
 """Before the arm was heard for the first time: nothing is known."""
 
@@ -73,6 +77,8 @@ NO_PERMIT = Permit(
     engagement=0,
     command_stamp_ns=0,
     command=NO_COMMAND,
+    needle_goal_m=0.0,
+    needle_pivot_rad_s=0.0,
 )
 """Before guard was heard for the first time: nothing is allowed."""
 

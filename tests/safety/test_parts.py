@@ -129,10 +129,19 @@ def test_degraded_is_a_quarter_and_recovers_on_a_ramp() -> None:
 
 
 def test_needle_advance_needs_a_live_picture_and_a_declared_needle() -> None:
-    s = situation(State.ACTIVE, Contact.NEEDLE_IN_TISSUE, instrument=Instrument.PROBE_NEEDLE)
-    assert decide(s, LIMITS).needle_advance
-    assert not decide(replace(s, live=False), LIMITS).needle_advance
-    assert not decide(replace(s, instrument=Instrument.PROBE), LIMITS).needle_advance
+    s = situation(
+        State.ACTIVE, Contact.NEEDLE_IN_TISSUE, instrument=Instrument.PROBE_NEEDLE,
+        needle_released=True, needle_goal_m=0.09, image_fresh=True,
+    )  # fmt: skip
+    order = decide(s, LIMITS)
+    assert (order.needle_advance, order.needle_goal_m, order.v_max_m_s) == (True, 0.09, 0.0)
+    assert order.needle_pivot_rad_s == LIMITS.needle_pivot_rad_s
+    for blocked in (
+        {"live": False}, {"image_fresh": False}, {"instrument": Instrument.PROBE},
+        {"needle_released": False}, {"state": State.DEGRADED}, {"state": State.HOLD},
+    ):  # fmt: skip
+        order = decide(replace(s, **blocked), LIMITS)  # type: ignore[arg-type]
+        assert (order.needle_advance, order.needle_pivot_rad_s) == (False, 0.0), blocked
 
 
 # --- supervision
@@ -316,9 +325,13 @@ def test_every_event_and_source_outside_the_table_is_refused() -> None:
             EventKind.STOP, EventKind.ESTOP, EventKind.ALLOW_MOTION, EventKind.REVOKE_MOTION,
             EventKind.LIFT, EventKind.LOCAL_ENTER, EventKind.LOCAL_EXIT, EventKind.DISCOMFORT,
             EventKind.DECLARE_INSTRUMENT, EventKind.NEEDLE_CLEAR, EventKind.HANDOVER_CONFIRM,
+            EventKind.NEEDLE_CONFIRM, EventKind.NEEDLE_ABORT,
         },
         Source.BEDSIDE_KEY: {EventKind.STOP, EventKind.ESTOP},
-        Source.CONSOLE: {EventKind.STOP, EventKind.ACKNOWLEDGE, EventKind.MARK_ANSWER},
+        Source.CONSOLE: {
+            EventKind.STOP, EventKind.ACKNOWLEDGE, EventKind.MARK_ANSWER,
+            EventKind.NEEDLE_PROPOSE, EventKind.NEEDLE_ABORT,
+        },
         Source.SUPERVISOR: {EventKind.SHUTDOWN},
     }  # fmt: skip
     for source in Source:

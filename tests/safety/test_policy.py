@@ -18,6 +18,7 @@ from safety.states import (
     Contact,
     EventKind,
     Instrument,
+    NeedlePlan,
     PermitKind,
     Source,
     State,
@@ -1014,7 +1015,7 @@ def test_a_declared_needle_counts_as_in_tissue_until_home_and_confirmed() -> Non
     rig = Rig()
     rig.to_active(Instrument.PROBE_NEEDLE)
     assert rig.report.contact == Contact.NEEDLE_IN_TISSUE
-    assert (permit(rig).v_max_m_s, permit(rig).needle_advance) == (0.0, True)
+    assert (permit(rig).v_max_m_s, permit(rig).needle_advance) == (0.0, False)
     rig.send(EventKind.STOP, 1, Source.CONSOLE)
     rig.run(0.01)
     assert permit(rig).kind == PermitKind.NONE
@@ -1034,6 +1035,11 @@ def test_a_replay_blocks_the_needle_but_not_the_probe() -> None:
     rig = Rig()
     rig.media = replace(rig.media, live=False)
     rig.to_active(Instrument.PROBE_NEEDLE)
+    rig.send(EventKind.NEEDLE_PROPOSE, 9000, Source.CONSOLE)
+    rig.run(0.01)
+    rig.send(EventKind.NEEDLE_CONFIRM, 9000)
+    rig.run(0.1)
+    assert rig.report.needle_plan == NeedlePlan.CONFIRMED
     assert not permit(rig).needle_advance
 
 

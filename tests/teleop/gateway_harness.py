@@ -26,6 +26,7 @@ from safety.states import (
     Clamp,
     Contact,
     Instrument,
+    NeedlePlan,
     PermitKind,
     State,
     Step,
@@ -59,7 +60,8 @@ def report_of(state: State = State.IDLE, **changes: Any) -> m.GuardReport:
         commands_accepted=0, commands_rejected=0, last_rejection=0,
         limits_hash=limits_hash(Limits()), limits_widened=False, simulated=True, lateness_us=5.0,
         compute_us=100.0, overruns=0, braked=True, at_rest=True, powered=True, force_n=0.0,
-        stop_ms=-1.0, stop_force_n=0.0,
+        stop_ms=-1.0, stop_force_n=0.0, needle_plan=NeedlePlan.NONE,
+        needle_goal_m=0.0, needle_advance=False, needle_attempts=0,
     )  # fmt: skip
     return replace(base, **changes)
 
@@ -74,6 +76,7 @@ def arm_of(**changes: Any) -> m.ArmState:
         torque_nm=(0.0,) * 3, force_stamp_ns=now, force_valid=True, powered=True, braked=True,
         enabled=True, needle_depth_m=float("nan"), challenge=1, command_trips=0, enable_trips=0,
         applied_seq=0, simulated=True, surface_depth_m=0.0, contact_force_n=0.0,
+        needle_v_m_s=0.0, needle_force_n=0.0, needle_entry_m=0.0, needle_tip_m=(0.0, 0.0, 0.0),
     )  # fmt: skip
     return replace(base, **changes)
 

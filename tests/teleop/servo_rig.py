@@ -6,14 +6,16 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from haptics.force_law import ForceOptions
 from robot_sim.scene import Breathing, Mechanics, Scene, Surface
 from robot_sim.world import ArmBox
 from safety.enable import answer
 from safety.limits import Limits
 from safety.messages import ArmCommand, ArmState, EnableSignal, Permit, ServoInputs, ServoReport
-from safety.states import PermitKind, State
+from safety.states import ArmInterface, PermitKind, State
 from teleop.servo.core import ServoCore
 from teleop.servo.health import NO_ARM, NO_COMMAND
+from teleop.servo.laws import PLAIN, law_for
 
 LIFE_NS = 20_000_000
 SKIN = (0.58, 0.0, 0.21)
@@ -36,6 +38,8 @@ PERMIT = Permit(
     engagement=1,
     command_stamp_ns=0,
     command=dataclasses.replace(NO_COMMAND, deadman=True),
+    needle_goal_m=0.0,
+    needle_pivot_rad_s=0.0,
 )
 
 
@@ -72,10 +76,14 @@ class Rig:
     """Time since `hand_from_ns` to hand position and velocity (view frame)."""
     hand_from_ns: int = 0
     seed: int = 1
+    interface: ArmInterface = ArmInterface.VELOCITY
+    options: ForceOptions = PLAIN
 
     def __post_init__(self) -> None:
         self.box = ArmBox(self.patient, seed=self.seed)
-        self.core = ServoCore(self.limits)
+        self.core = ServoCore(
+            self.limits, law=law_for(self.interface, self.limits, self.options)
+        )
         self.arm: ArmState = NO_ARM
         self.arm_seq = 0
         self.command: ArmCommand | None = None

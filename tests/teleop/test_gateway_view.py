@@ -22,7 +22,8 @@ SERVO = ServoReport(
     command_seq=1, applied_ns=1, contact=ContactState.PRESS, force_filtered_n=4.9, force_ref_n=5.0,
     base_p_target_m=(0.0,) * 3, v_target_m_s=(0.0,) * 3, offset_m=0.001, offset_rad=0.0,
     stiffness_n_m=300.0, clamps=Clamp.HAND_SLIP, lateness_us=12.0, compute_us=80.0, overruns=0,
-    yielding=False, lapsed=False,
+    yielding=False, lapsed=False, needle_v_m_s=0.0, needle_force_n=0.0,
+    needle_stiffness_n_m=0.0, punctures=0, needle_gate=0.0, needle_pivot_rad=0.0,
 )  # fmt: skip
 MEDIA = MediaStatus(
     incarnation=1, stamp_ns=1, live=True, fps=30.0, observe_only=False, width=640, height=480,

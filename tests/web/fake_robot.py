@@ -25,6 +25,7 @@ from safety.states import (
     Contact,
     ContactState,
     Instrument,
+    NeedlePlan,
     PermitKind,
     State,
     Step,
@@ -66,7 +67,8 @@ def report_of(**changes: Any) -> m.GuardReport:
         acknowledged=False, deadman=False, session=1, commands_accepted=0, commands_rejected=0,
         last_rejection=0, limits_hash=limits_hash(LIMITS), limits_widened=True, simulated=True,
         lateness_us=5.0, compute_us=100.0, overruns=0, braked=True, at_rest=True, powered=True,
-        force_n=4.9, stop_ms=-1.0, stop_force_n=0.0,
+        force_n=4.9, stop_ms=-1.0, stop_force_n=0.0, needle_plan=NeedlePlan.NONE,
+        needle_goal_m=0.0, needle_advance=False, needle_attempts=0,
     )  # fmt: skip
     return replace(base, **changes)
 
@@ -81,6 +83,7 @@ def arm_of(**changes: Any) -> m.ArmState:
         torque_nm=(0.0,) * 3, force_stamp_ns=now, force_valid=True, powered=True, braked=True,
         enabled=True, needle_depth_m=float("nan"), challenge=1, command_trips=0, enable_trips=0,
         applied_seq=0, simulated=True, surface_depth_m=0.005, contact_force_n=4.9,
+        needle_v_m_s=0.0, needle_force_n=0.0, needle_entry_m=0.0, needle_tip_m=(0.0, 0.0, 0.0),
     )  # fmt: skip
     return replace(base, **changes)
 
@@ -93,7 +96,9 @@ def servo_of(**changes: Any) -> m.ServoReport:
         command_seq=1, applied_ns=now, contact=ContactState.PRESS, force_filtered_n=4.9,
         force_ref_n=5.0, base_p_target_m=(0.58, 0.0, 0.155), v_target_m_s=(0.0,) * 3,
         offset_m=0.0, offset_rad=0.0, stiffness_n_m=600.0, clamps=Clamp.NONE, lateness_us=50.0,
-        compute_us=200.0, overruns=0, yielding=False, lapsed=False,
+        compute_us=200.0, overruns=0, yielding=False, lapsed=False, needle_v_m_s=0.0,
+        needle_force_n=0.0, needle_stiffness_n_m=0.0, punctures=0, needle_gate=0.0,
+        needle_pivot_rad=0.0,
     )  # fmt: skip
     return replace(base, **changes)
 
