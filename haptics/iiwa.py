@@ -21,6 +21,8 @@ _SPEED_RAD_S = 1.0
 FLANGE_P_PROBE_M = (0.0, 0.0, 0.215)
 """Face of the probe from the last link: 45 mm to the flange face, 170 mm probe with its holder."""
 FLANGE_RPY_PROBE = (0.0, 0.0, _PI)
+PROBE_FACE_RADIUS_M = 0.06
+"""The face of a convex abdominal array is a part of a sphere."""
 PROBE_P_GUIDE_M = (0.060, 0.0, -0.045)
 """Home of the needle tip on the guide of the probe bracket, probe frame: picture right. The needle
 passes 9 mm beside the edge of the array (30 mm from the centre) and crosses the picture's centre

@@ -62,6 +62,17 @@ class Wanted:
     clamps: Clamp
 
 
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """Where the set-point is, seen from the probe, and how it moves (base frame)."""
+
+    p_m: Vec
+    r_rad: Vec
+    v_m_s: Vec
+    w_rad_s: Vec
+    clamps: Clamp
+
+
 @dataclass(slots=True)
 class SetPoint:
     """Target pose of the probe and its relation to the hand."""
@@ -143,7 +154,20 @@ class SetPoint:
         self.done_r_rad = add(self.done_r_rad, scale(self.w_rad_s, dt_s))
 
     def wanted(self, base_p_m: Vec, base_rot: Mat, *, axis_held: bool) -> Wanted:
-        """Velocity that keeps the probe at the set-point.
+        """Velocity that keeps the probe at the set-point (see `deviation`)."""
+        d = self.deviation(base_p_m, base_rot, axis_held=axis_held)
+        return Wanted(velocity(d), angular_velocity(d), d.clamps)
+
+    def turn(self, w_rad_s: Vec, caps: Caps, dt_s: float) -> Clamp:
+        """Turn the target beside the hand (alignment), within the tilt limit; probe frame."""
+        kept = self.w_rad_s, self.done_r_rad
+        self.w_rad_s = w_rad_s
+        clamps = self._tilt(caps, dt_s)
+        self.w_rad_s, self.done_r_rad = kept
+        return clamps
+
+    def deviation(self, base_p_m: Vec, base_rot: Mat, *, axis_held: bool) -> Deviation:
+        """How far the probe is from the set-point; the set-point gives way when it is too far.
 
         `axis_held` False: position along the probe axis belongs to the force controller.
         """
@@ -162,9 +186,7 @@ class SetPoint:
         if norm(turn) > DEVIATION_RAD:
             turn = capped(turn, DEVIATION_RAD)
             self.base_rot_target = multiply(exp(turn), base_rot)
-        v = add(feed, scale(error, HOLD_1_S))
-        w = add(apply(self.base_rot_target, self.w_rad_s), scale(turn, HOLD_1_S))
-        return Wanted(v, w, clamps)
+        return Deviation(error, turn, feed, apply(self.base_rot_target, self.w_rad_s), clamps)
 
     def _tilt(self, caps: Caps, dt_s: float) -> Clamp:
         """Turn the target, but never farther from straight down than the tilt limit."""
@@ -191,6 +213,16 @@ class SetPoint:
         self.v_m_s = apply(transpose(self.base_rot_target), kept)
         self.done_p_m = add(self.done_p_m, scale(self.v_m_s, dt_s))
         return Clamp.WORKSPACE
+
+
+def velocity(d: Deviation) -> Vec:
+    """Velocity of a velocity arm that takes the deviation back."""
+    return add(d.v_m_s, scale(d.p_m, HOLD_1_S))
+
+
+def angular_velocity(d: Deviation) -> Vec:
+    """The same for the rotation."""
+    return add(d.w_rad_s, scale(d.r_rad, HOLD_1_S))
 
 
 def _slip(lead: Vec, limit: float, speed: Vec) -> tuple[Vec, Vec]:

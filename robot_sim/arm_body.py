@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pybullet
 import pybullet_data
@@ -18,9 +19,8 @@ from haptics.iiwa import FLANGE_P_PROBE_M, FLANGE_RPY_PROBE, PROBE, START_RAD
 from haptics.vec import Vec, add, apply, cross, from_quat, scale
 from robot_sim.errors import BoxError
 from robot_sim.tissue import ProbeMotion
+from robot_sim.torque_drive import TORQUE_MAX_NM
 
-TORQUE_MAX_NM = (176.0, 176.0, 110.0, 110.0, 110.0, 40.0, 40.0)
-"""LBR iiwa 7 data sheet."""
 JOINTS = list(range(7))
 PROBE_LINK = 7
 SOLVER_ITERATIONS = 30
@@ -72,6 +72,8 @@ class ArmBody:
             numSolverIterations=SOLVER_ITERATIONS,
             physicsClientId=self._world,
         )
+        self._free = False
+        """The motors are off: torques act alone."""
         for joint, angle in zip(JOINTS, start_rad, strict=True):
             pybullet.resetJointState(self.id, joint, angle, physicsClientId=self._world)
 
@@ -100,25 +102,28 @@ class ArmBody:
 
     def drive(self, qd_rad_s: Vec) -> None:
         """Run the joint motors at these velocities from the next step on."""
-        pybullet.setJointMotorControlArray(
-            self.id,
-            JOINTS,
-            pybullet.VELOCITY_CONTROL,
-            targetVelocities=qd_rad_s,
-            forces=TORQUE_MAX_NM,
-            physicsClientId=self._world,
+        self._free = False
+        self._motors(pybullet.VELOCITY_CONTROL, targetVelocities=qd_rad_s, forces=TORQUE_MAX_NM)
+
+    def drive_torque(self, tau_nm: Vec) -> None:
+        """Apply these torques (weight included) in the next step."""
+        if not self._free:
+            self._free = True
+            self._motors(pybullet.VELOCITY_CONTROL, forces=[0.0] * len(JOINTS))
+        self._motors(pybullet.TORQUE_CONTROL, forces=tau_nm)
+
+    def weight_nm(self, q_rad: Vec) -> Vec:
+        """Torques that hold the arm and the tool at these angles."""
+        zero = [0.0] * len(JOINTS)
+        torques: tuple[float, ...] = pybullet.calculateInverseDynamics(
+            self.id, list(q_rad), zero, zero, physicsClientId=self._world
         )
+        return torques
 
     def lock(self, q_rad: Vec) -> None:
         """Close the brakes at these angles."""
-        pybullet.setJointMotorControlArray(
-            self.id,
-            JOINTS,
-            pybullet.POSITION_CONTROL,
-            targetPositions=q_rad,
-            forces=TORQUE_MAX_NM,
-            physicsClientId=self._world,
-        )
+        self._free = False
+        self._motors(pybullet.POSITION_CONTROL, targetPositions=q_rad, forces=TORQUE_MAX_NM)
 
     def step(self) -> None:
         """Advance physics by one period."""
@@ -128,6 +133,11 @@ class ArmBody:
         """Put the arm at these angles, at rest (tests only: no physics happens)."""
         for joint, angle in zip(JOINTS, q_rad, strict=True):
             pybullet.resetJointState(self.id, joint, angle, physicsClientId=self._world)
+
+    def _motors(self, mode: int, **what: Any) -> None:
+        pybullet.setJointMotorControlArray(
+            self.id, JOINTS, mode, physicsClientId=self._world, **what
+        )
 
     def close(self) -> None:
         """Leave the physics world."""

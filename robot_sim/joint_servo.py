@@ -40,6 +40,11 @@ class JointServo:
         else:
             self._follow(wanted_rad_s, dt_s)
 
+    def carried(self, measured_rad_s: Vec) -> None:
+        """Torque control moves the arm: know its speed, so that a stop begins there."""
+        self.rate_rad_s = measured_rad_s
+        self.braked = self.locked = False
+
     def _follow(self, wanted_rad_s: Vec, dt_s: float) -> None:
         self.locked = False
         gain = 1.0 - math.exp(-2.0 * math.pi * BANDWIDTH_HZ * dt_s)

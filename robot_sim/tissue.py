@@ -11,11 +11,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from haptics.iiwa import PROBE_FACE_RADIUS_M as FACE_RADIUS_M
 from haptics.vec import ZERO, Mat, Vec, add, column, cross, dot, norm, off_axis, scale, sub
 from robot_sim.scene import Scene, breathing_lift_m, skin_normal, skin_z_m
 
-FACE_RADIUS_M = 0.06
-"""Radius of a convex abdominal array."""
 DEPTH_REF_M = 0.010
 """Compression at which the scene states stiffness and damping."""
 STICTION_V_M_S = 0.002

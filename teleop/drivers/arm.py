@@ -17,6 +17,9 @@ from typing import Protocol
 
 from safety.layout import Quat, Vec3, Vec7
 from safety.messages import ArmCommand, ArmState
+from safety.states import ArmInterface
+
+ZERO7: Vec7 = (0.0,) * 7
 
 
 class ArmError(RuntimeError):
@@ -35,13 +38,13 @@ class OperatingState(StrEnum):
     PAUSED = "PAUSED"
     """Power on, brakes closed."""
     ENABLED = "ENABLED"
-    """Follows `servo_jv`."""
+    """Follows `servo_jv` or `servo_jf`."""
     FAULT = "FAULT"
     """Not heard from."""
 
 
 class Arm(Protocol):
-    """An arm with a velocity interface, a wrench sensor and brakes."""
+    """An arm with a velocity or a torque interface, a wrench sensor and brakes."""
 
     @property
     def declares_simulated(self) -> bool:
@@ -68,8 +71,26 @@ class Arm(Protocol):
     def servo_jv(self, command: ArmCommand) -> ArmCommand:
         """Send joint velocities; return what was really sent after clipping."""
 
+    def servo_jf(self, command: ArmCommand) -> ArmCommand:
+        """Send joint torques (without gravity); return what was really sent after clipping."""
+
     def close(self) -> None:
         """Let go of the arm (after standstill)."""
+
+
+def velocities(stamp_ns: int, qd_rad_s: Vec7, needle_v_m_s: float = 0.0) -> ArmCommand:
+    """Make a `servo_jv` command."""
+    return ArmCommand(stamp_ns, qd_rad_s, False, needle_v_m_s, ZERO7, ArmInterface.VELOCITY)
+
+
+def torques(stamp_ns: int, tau_nm: Vec7, needle_v_m_s: float = 0.0) -> ArmCommand:
+    """Make a `servo_jf` command."""
+    return ArmCommand(stamp_ns, ZERO7, False, needle_v_m_s, tau_nm, ArmInterface.TORQUE)
+
+
+def brakes(stamp_ns: int) -> ArmCommand:
+    """Make the order to stop and brake."""
+    return ArmCommand(stamp_ns, ZERO7, True, 0.0, ZERO7, ArmInterface.VELOCITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +101,10 @@ class ArmEntry:
     """Connects; takes the run folder."""
     declares_simulated: bool
     summary: str
+    interface: ArmInterface = ArmInterface.VELOCITY
+    """Which control law servo runs."""
+    box: str = ""
+    """Module of the controller box when it is a process of ours."""
 
 
 def _open_box(run_dir: Path) -> Arm:
@@ -89,7 +114,16 @@ def _open_box(run_dir: Path) -> Arm:
 
 
 ARMS: dict[str, ArmEntry] = {
-    "sim": ArmEntry(_open_box, True, "iiwa and probe in PyBullet (process robot_sim.box)"),
+    "sim": ArmEntry(
+        _open_box, True, "iiwa and probe in PyBullet (process robot_sim.box)", box="robot_sim.box"
+    ),
+    "sim-torque": ArmEntry(
+        _open_box,
+        True,
+        "the same arm, driven by joint torques",
+        interface=ArmInterface.TORQUE,
+        box="robot_sim.box",
+    ),
 }
 """Every arm that `arm.driver` in the configuration may name."""
 

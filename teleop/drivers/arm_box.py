@@ -13,6 +13,10 @@ RATE_MAX_RAD_S = 1.0
 """The box would accept more; nothing here needs it (haptics/iiwa.py)."""
 
 
+TORQUE_MAX_NM = (60.0, 60.0, 40.0, 40.0, 40.0, 15.0, 15.0)
+"""A third of the data sheet, without gravity: 20 N at 0.8 m are 16 Nm."""
+
+
 class BoxArm(SampledArm):
     """`Arm` on `arm.state` and `arm.command`."""
 
@@ -38,6 +42,13 @@ class BoxArm(SampledArm):
         if fastest > RATE_MAX_RAD_S:
             keep = RATE_MAX_RAD_S / fastest
             command = replace(command, qd_rad_s=tuple(qd * keep for qd in command.qd_rad_s))
+        self._commands.write(command)
+        return command
+
+    def servo_jf(self, command: ArmCommand) -> ArmCommand:
+        """Send joint torques, each within what its motor can do."""
+        tau = zip(command.tau_nm, TORQUE_MAX_NM, strict=True)
+        command = replace(command, tau_nm=tuple(max(-most, min(most, t)) for t, most in tau))
         self._commands.write(command)
         return command
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from safety.layout import Quat, Vec3, Vec7
-from safety.messages import ArmState
+from safety.messages import ArmCommand, ArmState
 from teleop.drivers.arm import ArmError, OperatingState
 
 
@@ -41,6 +41,10 @@ class SampledArm:
     def measured_cf(self) -> tuple[Vec3, Vec3]:
         """Force and torque on the patient, probe frame (N, Nm)."""
         return self._sample().force_n, self._sample().torque_nm
+
+    def servo_jf(self, command: ArmCommand) -> ArmCommand:
+        """Arms with a velocity interface only refuse torques."""
+        raise ArmError("this arm has no torque interface; choose another arm.driver")
 
     def close(self) -> None:
         """Nothing to let go of."""

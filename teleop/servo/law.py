@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from haptics.vec import Mat, Vec
 from safety.messages import ArmState, Permit
-from safety.states import Clamp, ContactState
+from safety.states import ArmInterface, Clamp, ContactState
 from teleop.servo.permit_gate import Mode
 
 
@@ -43,6 +43,9 @@ class Motion:
     stiffness_n_m: float
     clamps: Clamp
     yielding: bool
+    tau_nm: Vec
+    """Joint torques without gravity, for the torque interface; else zeros."""
+    interface: ArmInterface
 
 
 class MotionLaw(Protocol):

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from haptics.admittance import TAU_A_S, Admittance
+from haptics.admittance import Admittance
+from haptics.alignment import NormalAlignment
 from haptics.contact import PRESSING, TOUCH_N, ContactInputs, ContactMonitor
+from haptics.explicit_force import ExplicitForce
 from haptics.filters import LowPass, slew
-from haptics.vec import ZERO, Vec, column, dot, sub
+from haptics.force_law import AxisCommand, AxisSample, ForceOptions
+from haptics.iiwa import PROBE_FACE_RADIUS_M
+from haptics.surface import SurfaceMotion
+from haptics.vec import ZERO, Vec, apply_transposed, column, dot, sub
 from safety.limits import Limits
 from safety.states import Clamp, ContactState, PermitKind
 from teleop.servo.law import Situation
@@ -38,10 +43,16 @@ class AxisMotion:
     """Speed along the probe axis and who owns the position on it."""
 
     v_m_s: float
+    effort_n: float | None
+    """Force along the axis, where the arm takes torques and force is controlled."""
+    balance_n: float
+    """Contact force to lean on while an arm that takes torques is moved by speed."""
     held: bool
     """True: the set-point (or the hand) owns the position; False: the force controller does."""
     clamps: Clamp
     yielding: bool
+    align_rad_s: Vec
+    """Turn towards the surface normal, probe frame."""
 
 
 @dataclass(slots=True)
@@ -49,8 +60,11 @@ class NormalAxis:
     """State of contact and force control."""
 
     limits: Limits = field(metadata={"fixed": True})
+    force: Admittance | ExplicitForce = field(default_factory=Admittance)
+    options: ForceOptions = field(default=ForceOptions(), metadata={"fixed": True})
     contact: ContactMonitor = field(default_factory=ContactMonitor)
-    force: Admittance = field(default_factory=Admittance)
+    surface: SurfaceMotion = field(default_factory=lambda: SurfaceMotion(PROBE_FACE_RADIUS_M))
+    alignment: NormalAlignment = field(default_factory=NormalAlignment)
     shown_n: LowPass = field(default_factory=lambda: LowPass(FILTER_S))
     v_m_s: float = 0.0
     mode: Mode = Mode.BRAKE
@@ -63,23 +77,40 @@ class NormalAxis:
     base_p_lost_m: Vec = ZERO
     clamps: Clamp = Clamp.NONE
     """Clamps of the running cycle."""
+    mass_kg: float = 0.0
+    """Effective mass in the running cycle."""
+    effort_n: float | None = None
+    """Force wanted in the running cycle."""
 
-    def update(self, s: Situation) -> AxisMotion:
-        """Advance by one cycle."""
+    def update(self, s: Situation, mass_kg: float) -> AxisMotion:
+        """Advance by one cycle. `mass_kg`: of the arm along the axis; 0: it takes velocities."""
+        self._begin(mass_kg)
         force_n = s.arm.force_n[2]
         axis = column(s.base_rot_probe, 2)
         self.shown_n.update(force_n, s.dt_s)
-        self.clamps = Clamp.NONE
         if s.mode is not self.mode:
             self._enter(s, force_n)
         seek = self._seek(s)
         self._track_contact(s, axis, force_n, seek)
         wanted, held = self._wanted(s, axis, force_n, seek)
+        if self.effort_n is not None:
+            self.v_m_s = wanted
         slowing = abs(wanted) < abs(self.v_m_s) or wanted * self.v_m_s < 0 or wanted < self.v_m_s
         rate = STOP_M_S2 if slowing else ACCELERATION_M_S2
         self.v_m_s = slew(self.v_m_s, wanted, rate * s.dt_s)
-        yielding = s.mode is Mode.YIELD and self.v_m_s < 0.0
-        return AxisMotion(self.v_m_s, held, self.clamps, yielding)
+        touching = self.contact.state in PRESSING
+        return AxisMotion(
+            v_m_s=self.v_m_s,
+            effort_n=self.effort_n,
+            balance_n=max(0.0, force_n) if touching else 0.0,
+            held=held,
+            clamps=self.clamps,
+            yielding=s.mode is Mode.YIELD and self.v_m_s < 0.0,
+            align_rad_s=self._align(s, force_n),
+        )
+
+    def _begin(self, mass_kg: float) -> None:
+        self.clamps, self.mass_kg, self.effort_n = Clamp.NONE, mass_kg, None
 
     def rest(self, s: Situation) -> None:
         """Brakes: know the contact, forget all speeds."""
@@ -89,6 +120,7 @@ class NormalAxis:
             self._track_contact(s, column(s.base_rot_probe, 2), force_n, seek=False)
             self.force.engage(force_n)
         self.v_m_s = 0.0
+        self.alignment.rest()
         self.mode = Mode.BRAKE
 
     def engaged(self, force_n: float) -> None:
@@ -144,6 +176,7 @@ class NormalAxis:
         along_m = dot(s.arm.base_p_probe_m, axis)
         if changed and state is ContactState.TOUCH:
             self.force.stiffness.start(along_m, force_n)
+            self.surface.begin()
             if s.mode is Mode.OPERATE:
                 self.force.engage(force_n)
         if changed and state is ContactState.LOST:
@@ -153,6 +186,43 @@ class NormalAxis:
         if state in PRESSING:
             landing = state is ContactState.TOUCH
             self.force.stiffness.update(along_m, force_n, s.dt_s, landing=landing)
+            self._track_surface(s)
+
+    def _track_surface(self, s: Situation) -> None:
+        rot, arm = s.base_rot_probe, s.arm
+        v = apply_transposed(rot, arm.base_v_probe_m_s)
+        w = apply_transposed(rot, arm.base_w_probe_rad_s)
+        k = self.force.stiffness.k_hat_n_m
+        self.surface.update(arm.force_n, arm.torque_nm, v, w, k, s.dt_s)
+
+    def _align(self, s: Situation, force_n: float) -> Vec:
+        """Where alignment is wanted: while the expert presses."""
+        operating = s.mode is Mode.OPERATE and self.contact.state is ContactState.PRESS
+        if not self.options.align or not operating:
+            self.alignment.rest()
+            return ZERO
+        return self.alignment.update(self.surface.tilt, force_n, s.dt_s)
+
+    def _force_law(
+        self, s: Situation, force_n: float, v_min: float, v_max: float, *, integrate: bool
+    ) -> float:
+        """Run the force law within speed bounds; return the speed to go on with."""
+        v_axis = dot(s.arm.base_v_probe_m_s, column(s.base_rot_probe, 2))
+        known = self.options.feed_forward and self.contact.state is ContactState.PRESS
+        command: AxisCommand = self.force.command(
+            AxisSample(
+                force_n=force_n,
+                v_m_s=v_axis,
+                surface_m_s=self.surface.speed_m_s if known else 0.0,
+                mass_kg=self.mass_kg,
+                v_min_m_s=v_min,
+                v_max_m_s=v_max,
+                dt_s=s.dt_s,
+                integrate=integrate,
+            )
+        )
+        self.effort_n = command.effort_n
+        return command.v_m_s
 
     def _wanted(self, s: Situation, axis: Vec, force_n: float, seek: bool) -> tuple[float, bool]:
         """Speed along the axis, and whether its position is held by the set-point."""
@@ -181,7 +251,7 @@ class NormalAxis:
             goal = s.permit.f_max_n
         self.force.ramp(goal, s.dt_s)
         integrate = self.contact.state is ContactState.PRESS
-        return self.force.velocity(force_n, s.dt_s, -RETREAT_M_S, PRESS_M_S, integrate=integrate)
+        return self._force_law(s, force_n, -RETREAT_M_S, PRESS_M_S, integrate=integrate)
 
     def _regulate(self, s: Situation, axis: Vec, force_n: float) -> float:
         """Keep the force at or below the ceiling, within speed and travel."""
@@ -190,13 +260,12 @@ class NormalAxis:
             self.force.ramp(goal, s.dt_s)
         v_max = self.limits.regulate_v_m_s
         into = v_max if self.pressed else 0.0
-        v = self.force.velocity(force_n, s.dt_s, -v_max, into, integrate=self.pressed)
         travel = dot(sub(s.arm.base_p_probe_m, self.base_p_start_m), axis)
         regulating = s.permit.kind is PermitKind.REGULATE
         most = s.permit.travel_max_m if regulating else self.limits.regulate_travel_m
-        if abs(travel) >= most and v * travel > 0.0:
-            return 0.0
-        return v
+        into = 0.0 if travel >= most else into
+        out = 0.0 if travel <= -most else -v_max
+        return self._force_law(s, force_n, out, into, integrate=self.pressed)
 
     def _lift(self, s: Situation, axis: Vec) -> float:
         """Outward along the normal until the travel is used up."""
@@ -210,5 +279,5 @@ class NormalAxis:
         over = force_n - (self.ceiling_n + self.limits.yield_margin_n)
         if over <= 0.0:
             return 0.0
-        damping = self.force.stiffness.k_hat_n_m * TAU_A_S
-        return -min(self.limits.regulate_v_m_s, YIELD_M_S + over / damping)
+        back_m_s = YIELD_M_S + self.force.retreat_m_s(over)
+        return -min(self.limits.regulate_v_m_s, back_m_s)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from safety.limits import widened
 from teleop.config import Config
+from teleop.drivers.arm import entry
 from teleop.processes import TABLE, ProcessSpec
 from teleop.supervisor import auto, preflight, rundir
 from teleop.supervisor.errors import ProcessError, SupervisorError, UsageError
@@ -22,8 +23,6 @@ from transport.local.clock import now_ns
 
 READ_S = 0.05
 SHOW_NS = 200_000_000
-BOX_DRIVER = "sim"
-"""The arm whose controller box is a process of ours."""
 
 
 class View(Protocol):
@@ -74,7 +73,7 @@ class Session:
         """No recorder when not recording; no simulated box beside another arm."""
         if row.name == "record":
             return self._config.record.enabled
-        return row.name != "arm" or self._config.arm.driver == BOX_DRIVER
+        return row.name != "arm" or bool(entry(self._config.arm.driver).box)
 
     def run(self) -> int:
         """Start, work, stop. Returns the exit code; SupervisorError: it could not start."""

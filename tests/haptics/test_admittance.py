@@ -6,16 +6,25 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from haptics.admittance import INTEGRAL_MAX_N, Admittance
 from haptics.filters import LowPass
+from haptics.force_law import REF_SLEW_N_S, AxisSample
+from haptics.surface import SurfaceMotion
 
 DT_S = 0.002
 DELAY_CYCLES = 3
 """Sensor delay and transport: 6 ms."""
+
+
+def sample(
+    force_n: float, v_min_m_s: float = -0.03, v_max_m_s: float = 0.02, *, integrate: bool
+) -> AxisSample:
+    return AxisSample(force_n, 0.0, 0.0, 0.0, v_min_m_s, v_max_m_s, DT_S, integrate)
 
 
 class Tissue:
@@ -45,6 +54,7 @@ class Tissue:
 def press(tissue: Tissue, goal_n: float, seconds: float) -> list[float]:
     """Land with 10 mm/s, then control; return the true force of each cycle."""
     control, out = Admittance(), []
+    surface = SurfaceMotion(0.06)
     measured, landing_s = 0.0, 0.0
     while measured < 0.5:
         measured = tissue.step(0.01)
@@ -54,7 +64,13 @@ def press(tissue: Tissue, goal_n: float, seconds: float) -> list[float]:
         landing_s += DT_S
         control.stiffness.update(tissue.x_m, measured, DT_S, landing=landing_s < 0.5)
         control.ramp(goal_n, DT_S)
-        v = control.velocity(measured, DT_S, -0.03, 0.02, integrate=landing_s > 0.5)
+        settled = landing_s > 0.5
+        k = control.stiffness.k_hat_n_m
+        surface.update((0, 0, measured), (0, 0, 0), (0, 0, tissue.v_m_s), (0, 0, 0), k, DT_S)
+        given = sample(measured, integrate=settled)
+        if settled:
+            given = replace(given, surface_m_s=surface.speed_m_s)
+        v = control.command(given).v_m_s
         measured = tissue.step(v)
         out.append(tissue.force_n)
     return out
@@ -104,7 +120,7 @@ def test_a_tissue_that_turns_stiff_does_not_ring() -> None:
             tissue.k = 4000.0
         control.stiffness.update(tissue.x_m, measured, DT_S, landing=False)
         control.ramp(5.0, DT_S)
-        measured = tissue.step(control.velocity(measured, DT_S, -0.03, 0.02, integrate=True))
+        measured = tissue.step(control.command(sample(measured, integrate=True)).v_m_s)
         late.append(tissue.force_n)
     assert max(late) < 8.0
     assert max(abs(f - 5.0) for f in late[-500:]) < 0.3
@@ -114,16 +130,16 @@ def test_engaging_is_bumpless() -> None:
     control = Admittance()
     control.integral_n = 2.0
     control.engage(3.7)
-    assert control.velocity(3.7, DT_S, -0.03, 0.02, integrate=True) == 0.0
+    assert control.command(sample(3.7, integrate=True)).v_m_s == 0.0
 
 
 def test_the_integral_stops_at_a_bound_and_is_limited() -> None:
     control = Admittance(reference_n=20.0)
     for _ in range(5000):
-        assert control.velocity(0.0, DT_S, -0.03, 0.02, integrate=True) == 0.02
+        assert control.command(sample(0.0, integrate=True)).v_m_s == 0.02
     assert control.integral_n == 0.0
     for _ in range(5000):
-        control.velocity(19.0, DT_S, -1.0, 1.0, integrate=True)
+        control.command(sample(19.0, -1.0, 1.0, integrate=True))
     assert control.integral_n == INTEGRAL_MAX_N
 
 
@@ -132,6 +148,6 @@ def test_reference_ramps_with_bounded_slope() -> None:
     control.engage(0.5)
     seen = [control.ramp(20.0, DT_S) for _ in range(1000)]
     steps = [b - a for a, b in pairwise(seen)]
-    assert max(steps) <= 20.0 * DT_S + 1e-12
+    assert max(steps) <= REF_SLEW_N_S * DT_S + 1e-12
     assert seen[-1] == pytest.approx(20.0, abs=0.2)
     assert min(steps) >= 0.0

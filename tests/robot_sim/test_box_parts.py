@@ -12,6 +12,7 @@ from robot_sim.sensor import BIAS_N, DELAY_NS, NOISE_FORCE_N, ForceSensor, Senso
 from robot_sim.watchdogs import CHALLENGE_NS, SILENCE_NS, CommandWatch, EnableWatch
 from safety.enable import answer
 from safety.messages import ArmCommand, EnableSignal
+from safety.states import ArmInterface
 
 MS = 1_000_000
 T0 = 10**9
@@ -61,7 +62,7 @@ def test_sensor_faults(fault: SensorFault) -> None:
 
 
 def command(stamp_ns: int) -> ArmCommand:
-    return ArmCommand(stamp_ns, ZERO7, brake=False, needle_v_m_s=0.0)
+    return ArmCommand(stamp_ns, ZERO7, False, 0.0, ZERO7, ArmInterface.VELOCITY)
 
 
 def test_command_watchdog_at_its_boundary() -> None:

@@ -19,6 +19,7 @@ from robot_sim.sensor import SensorFault
 from robot_sim.world import ArmBox
 from safety.enable import answer
 from safety.messages import ArmCommand, ArmState, EnableSignal
+from safety.states import ArmInterface
 from teleop import channels
 from teleop.config import Config, write_run
 from teleop.processes import spec
@@ -48,7 +49,9 @@ class Bench:
                 good = answer(self.arm.challenge)
                 self._enable = EnableSignal(self.now_ns, good, self.power, self.guard_brake)
             if self.servo:
-                self._command = ArmCommand(self.now_ns, self.qd, self.brake, self.needle)
+                self._command = ArmCommand(
+                    self.now_ns, self.qd, self.brake, self.needle, ZERO7, ArmInterface.VELOCITY
+                )
             self.arm = self.box.step(self.now_ns, self._command, self._enable)
         return self.arm
 

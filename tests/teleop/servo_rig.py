@@ -81,9 +81,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.box = ArmBox(self.patient, seed=self.seed)
-        self.core = ServoCore(
-            self.limits, law=law_for(self.interface, self.limits, self.options)
-        )
+        self.core = ServoCore(self.limits, law=law_for(self.interface, self.limits, self.options))
         self.arm: ArmState = NO_ARM
         self.arm_seq = 0
         self.command: ArmCommand | None = None

@@ -9,9 +9,9 @@ from servo_rig import scene
 
 from robot_sim.world import ArmBox
 from safety.enable import answer
-from safety.messages import ArmCommand, EnableSignal
+from safety.messages import EnableSignal
 from teleop import channels
-from teleop.drivers.arm import ARMS, ArmError, OperatingState, UnknownArmError, entry
+from teleop.drivers.arm import ARMS, ArmError, OperatingState, UnknownArmError, entry, velocities
 from teleop.drivers.arm_box import RATE_MAX_RAD_S, BoxArm
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +62,7 @@ def test_box_driver_shows_what_the_box_measures(tmp_path: Path) -> None:
 def test_box_driver_tells_what_it_really_sent(tmp_path: Path) -> None:
     channels.create_all(tmp_path)
     arm = BoxArm(tmp_path)
-    asked = ArmCommand(7, (2.0, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0), brake=False, needle_v_m_s=0.0)
+    asked = velocities(7, (2.0, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0))
     sent = arm.servo_jv(asked)
     assert sent.qd_rad_s == pytest.approx((RATE_MAX_RAD_S, -RATE_MAX_RAD_S / 2, 0, 0, 0, 0, 0))
     commands = channels.box(tmp_path, channels.ARM_COMMAND)

@@ -1,6 +1,7 @@
-"""Velocity law: hand to set-point, admittance along the axis, differential IK to joint rates.
+"""The law for every arm: hand to set-point, force along the axis, and a drive to joints (pure).
 
-For arms that offer CRTK `servo_jv` (docs/adr/0002-velocity-interface.md). Pure.
+What the probe should do is decided here and in `NormalAxis`; how an interface does it, in a `Drive`
+(docs/control.md).
 """
 
 from __future__ import annotations
@@ -8,14 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from haptics.diff_ik import ZERO_RATES, solve_rates
 from haptics.hand import Caps, Hand, within_workspace
-from haptics.kinematics import Chain, solve
-from haptics.setpoint import SetPoint
-from haptics.vec import ZERO, Vec, add, apply, capped, column, norm, off_axis, scale, toward
+from haptics.setpoint import SetPoint, angular_velocity, velocity
+from haptics.vec import (
+    ZERO,
+    Vec,
+    add,
+    apply,
+    capped,
+    column,
+    dot,
+    norm,
+    off_axis,
+    scale,
+    sub,
+    toward,
+)
 from safety.limits import Limits
 from safety.states import Clamp, ContactState, State
 from teleop.servo import state as plain
+from teleop.servo.drive import Drive, Goal, JointOrder
 from teleop.servo.law import Motion, Situation
 from teleop.servo.normal_axis import AxisMotion, NormalAxis
 from teleop.servo.permit_gate import Mode
@@ -32,6 +45,8 @@ class LawState:
     """Everything the law remembers."""
 
     axis: NormalAxis
+    drive: Any
+    """State of the drive, None for one without."""
     point: SetPoint = field(default_factory=SetPoint)
     engagement: int = -1
     guide_m_s: Vec = ZERO
@@ -39,18 +54,19 @@ class LawState:
     moving: bool = False
 
 
-class VelocityLaw:
-    """`MotionLaw` for velocity arms."""
+class CartesianLaw:
+    """`MotionLaw` on top of a drive."""
 
-    def __init__(self, chain: Chain, limits: Limits) -> None:
-        self._chain = chain
+    def __init__(self, drive: Drive, axis: NormalAxis, limits: Limits) -> None:
+        self._drive = drive
         self._limits = limits
-        self._s = LawState(NormalAxis(limits))
+        self._s = LawState(axis, drive.state)
 
     def drive(self, situation: Situation) -> Motion:
         """Move as the mode allows."""
         s, st = situation, self._s
         position = s.arm.base_p_probe_m
+        mass_kg = self._drive.prepare(s)
         if not st.moving:
             st.point.rest(position, s.base_rot_probe)
             st.moving = True
@@ -62,16 +78,13 @@ class VelocityLaw:
         if s.mode is Mode.LOCAL:
             return self._guide(s, hand)
         st.guide_m_s = ZERO
-        axis = st.axis.update(s)
+        axis = st.axis.update(s, mass_kg)
         clamps = axis.clamps | self._tangential(s, hand, axis)
-        wanted = st.point.wanted(position, s.base_rot_probe, axis_held=axis.held)
-        along = scale(column(s.base_rot_probe, 2), axis.v_m_s)
-        v = add(wanted.v_m_s, along)
+        goal, bounded = self._goal(s, axis)
+        clamps |= goal.deviation.clamps | bounded
         if s.mode is Mode.OPERATE:
             clamps |= self._permit_clamps(s)
-            free_v, v = v, within_workspace(v, position, self._caps(s))
-            clamps |= Clamp.NONE if v == free_v else Clamp.WORKSPACE
-        return self._motion(s, hand, v, wanted.w_rad_s, clamps | wanted.clamps, axis.yielding)
+        return self._report(s, hand, goal.v_m_s, self._drive.order(s, goal), clamps, axis.yielding)
 
     def rest(self, situation: Situation) -> Motion:
         """The brakes are asked for or closed: follow what is measured, ask for no motion."""
@@ -80,7 +93,8 @@ class VelocityLaw:
         st.guide_m_s = ZERO
         st.axis.rest(s)
         st.point.rest(s.arm.base_p_probe_m, s.base_rot_probe)
-        return self._report(s, _hand(s), ZERO_RATES, ZERO, Clamp.NONE, False)
+        self._drive.prepare(s)
+        return self._report(s, _hand(s), ZERO, self._drive.rest(s), Clamp.NONE, False)
 
     def snapshot(self) -> dict[str, Any]:
         """The state as JSON values."""
@@ -90,6 +104,25 @@ class VelocityLaw:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a snapshot, bit for bit."""
         plain.load(self._s, state)
+
+    def _goal(self, s: Situation, axis: AxisMotion) -> tuple[Goal, Clamp]:
+        """What the drive should do with the probe, and whether the workspace bounds it."""
+        position, rot = s.arm.base_p_probe_m, s.base_rot_probe
+        deviation = self._s.point.deviation(position, rot, axis_held=axis.held)
+        v = add(velocity(deviation), scale(column(rot, 2), axis.v_m_s))
+        free_v = v
+        if s.mode is Mode.OPERATE:
+            v = within_workspace(v, position, self._caps(s))
+        goal = Goal(
+            v_m_s=v,
+            w_rad_s=angular_velocity(deviation),
+            deviation=deviation,
+            held=axis.held,
+            along_m_s=dot(v, column(rot, 2)),
+            effort_n=axis.effort_n if v == free_v else None,
+            balance_n=axis.balance_n,
+        )
+        return goal, Clamp.NONE if v == free_v else Clamp.WORKSPACE
 
     def _caps(self, s: Situation) -> Caps:
         free = self._s.axis.contact.state is ContactState.FREE
@@ -110,7 +143,9 @@ class VelocityLaw:
             point.freeze(s.dt_s)
             return Clamp.NONE
         free = axis.held and self._s.axis.contact.state is ContactState.FREE
-        return point.follow(hand, self._caps(s), s.dt_s, axis_free=free)
+        caps = self._caps(s)
+        clamps = point.follow(hand, caps, s.dt_s, axis_free=free)
+        return clamps | point.turn(axis.align_rad_s, caps, s.dt_s)
 
     def _permit_clamps(self, s: Situation) -> Clamp:
         """Clamps that the permit itself imposes."""
@@ -133,33 +168,28 @@ class VelocityLaw:
         st.guide_m_s = toward(st.guide_m_s, capped(wanted, cap), GUIDE_M_S2 * s.dt_s)
         st.axis.rest(s)
         st.point.rest(s.arm.base_p_probe_m, s.base_rot_probe)
-        return self._motion(s, hand, st.guide_m_s, ZERO, Clamp.NONE, False)
-
-    def _motion(
-        self, s: Situation, hand: Hand, v: Vec, w: Vec, clamps: Clamp, yielding: bool
-    ) -> Motion:
-        pose = solve(self._chain, s.arm.q_rad)
-        rates = solve_rates(self._chain, pose, s.arm.q_rad, v, w)
-        if rates.limited:
-            clamps |= Clamp.JOINT_LIMIT
-        if rates.singular:
-            clamps |= Clamp.SINGULARITY
-        return self._report(s, hand, rates.qd_rad_s, v, clamps, yielding)
+        deviation = st.point.deviation(s.arm.base_p_probe_m, s.base_rot_probe, axis_held=True)
+        goal = Goal(st.guide_m_s, ZERO, deviation, True, 0.0, None, 0.0, guided=True)
+        return self._report(s, hand, goal.v_m_s, self._drive.order(s, goal), Clamp.NONE, False)
 
     def _report(
-        self, s: Situation, hand: Hand, qd: Vec, v: Vec, clamps: Clamp, yielding: bool
+        self,
+        s: Situation,
+        hand: Hand,
+        v: Vec,
+        order: JointOrder,
+        clamps: Clamp,
+        yielding: bool,
     ) -> Motion:
         st = self._s
         lead_p, lead_r = st.point.lead(hand) if st.engagement >= 0 else (ZERO, ZERO)
         axis = column(s.base_rot_probe, 2)
         behind = off_axis(
-            tuple(
-                a - b for a, b in zip(st.point.base_p_target_m, s.arm.base_p_probe_m, strict=True)
-            ),
+            sub(st.point.base_p_target_m, s.arm.base_p_probe_m),
             axis,
         )
         return Motion(
-            qd_rad_s=qd,
+            qd_rad_s=order.qd_rad_s,
             v_target_m_s=v,
             contact=st.axis.contact.state,
             force_filtered_n=st.axis.shown_n.value,
@@ -168,8 +198,10 @@ class VelocityLaw:
             offset_m=norm((lead_p[0], lead_p[1], 0.0)) + norm(behind),
             offset_rad=norm(lead_r),
             stiffness_n_m=st.axis.force.stiffness.k_hat_n_m,
-            clamps=clamps,
+            clamps=clamps | order.clamps,
             yielding=yielding,
+            tau_nm=order.tau_nm,
+            interface=self._drive.interface,
         )
 
 

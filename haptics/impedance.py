@@ -1,0 +1,139 @@
+"""Operational-space control of a redundant torque arm (Khatib 1987; null space: Nakamura 1991).
+
+tau = J^T (L (a - dJ/dt qd - J u) + n F) + M u + C qd, with L = (J M^-1 J^T)^-1: the tool gets the
+acceleration a, the force F along the probe axis n, and the posture the joint acceleration u as far
+as the tool does not feel it. Rows are ordered rotation first and the axis last, so that the last
+pivot of the factorisation of J M^-1 J^T is 1 / the effective mass along the axis. Gravity is held
+by the arm's box. Everything in the probe frame; SI units. Plain floats: see haptics/vec.py.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from haptics.dynamics import Dynamics
+from haptics.vec import Vec, apply_transposed
+
+_FLOOR = 1e-9
+Rows = list[list[float]]
+
+
+def _factor(a: Rows) -> Rows:
+    """Cholesky factor of a symmetric positive matrix given by its lower triangle (in place)."""
+    for i, row in enumerate(a):
+        for j in range(i):
+            other = a[j]
+            s = row[j]
+            for k in range(j):
+                s -= row[k] * other[k]
+            row[j] = s / other[j]
+        s = row[i]
+        for k in range(i):
+            s -= row[k] * row[k]
+        row[i] = math.sqrt(s if s > _FLOOR else _FLOOR)
+    return a
+
+
+def _forward(low: Rows, b: Vec) -> list[float]:
+    """Solve L x = b."""
+    x = list(b)
+    for i, row in enumerate(low):
+        s = x[i]
+        for k in range(i):
+            s -= row[k] * x[k]
+        x[i] = s / row[i]
+    return x
+
+
+def _backward(low: Rows, x: list[float]) -> list[float]:
+    """Solve L^T y = x (in place)."""
+    n = len(low)
+    for i in range(n - 1, -1, -1):
+        s = x[i]
+        for k in range(i + 1, n):
+            s -= low[k][i] * x[k]
+        x[i] = s / low[i][i]
+    return x
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpace:
+    """The arm as the tool feels it."""
+
+    columns: tuple[Vec, ...]
+    """Per joint: (wx, wy, wz, vx, vy, vz) of the Jacobian, probe frame."""
+    drift: Vec
+    """dJ/dt qd in the same order."""
+    factor: Rows
+    """Cholesky factor of J M^-1 J^T."""
+    dynamics: Dynamics
+
+    @property
+    def mass_axis_kg(self) -> float:
+        """Effective mass along the probe axis, all other directions held."""
+        last: float = self.factor[5][5]
+        return 1.0 / (last * last)
+
+    @property
+    def mass_across_kg(self) -> float:
+        """Effective mass across the axis (the smaller one; rotation held)."""
+        return 1.0 / max(self.factor[3][3], self.factor[4][4]) ** 2
+
+    def twist(self, qd_rad_s: Vec) -> Vec:
+        """Angular and linear velocity of the tool at these joint rates, probe frame."""
+        return tuple(
+            [sum([c[i] * r for c, r in zip(self.columns, qd_rad_s, strict=True)]) for i in range(6)]
+        )
+
+
+def tool_space(found: Dynamics) -> ToolSpace:
+    """Inertia and Jacobian of the tool in the probe frame."""
+    rot = found.pose.base_rot_tool
+    columns = tuple(
+        [apply_transposed(rot, c[3:]) + apply_transposed(rot, c[:3]) for c in found.pose.columns]
+    )
+    drift = apply_transposed(rot, found.drift[3:]) + apply_transposed(rot, found.drift[:3])
+    low = _factor([list(row) for row in found.mass])
+    # With M = L L^T the rows of J L^-T are L^-1 times the rows of J.
+    halves = [_forward(low, row) for row in zip(*columns, strict=True)]
+    gram = [
+        [sum([a * b for a, b in zip(halves[i], halves[j], strict=True)]) for j in range(i + 1)]
+        for i in range(6)
+    ]
+    return ToolSpace(columns, drift, _factor(gram), found)
+
+
+def torques(space: ToolSpace, acceleration: Vec, effort_n: float, posture: Vec) -> Vec:
+    """Joint torques (Nm, without gravity).
+
+    Args:
+        space: the arm now.
+        acceleration: wanted (angular, linear) acceleration of the tool, probe frame.
+        effort_n: force along the probe axis on top, on the patient.
+        posture: joint accelerations of the posture, felt in the null space only.
+    """
+    pulled = space.twist(posture)
+    needed = tuple([a - d - p for a, d, p in zip(acceleration, space.drift, pulled, strict=True)])
+    wrench = _backward(space.factor, _forward(space.factor, needed))
+    wrench[5] += effort_n
+    inertial = _times_mass(space.dynamics.mass, posture)
+    return tuple(
+        [
+            sum([c * f for c, f in zip(column, wrench, strict=True)]) + u + h
+            for column, u, h in zip(
+                space.columns, inertial, space.dynamics.coriolis_nm, strict=True
+            )
+        ]
+    )
+
+
+def _times_mass(mass: tuple[Vec, ...], u: Vec) -> list[float]:
+    """M u from the lower triangle of M."""
+    out = [0.0] * len(u)
+    for i, row in enumerate(mass):
+        for j, m in enumerate(row):
+            out[i] += m * u[j]
+            if j < i:
+                out[j] += m * u[i]
+    return out
