@@ -32,8 +32,10 @@ def percentile(values: Sequence[float], percent: float, missing: int = 0) -> flo
 
 
 def summary(series: Series, percents: Sequence[float] = PERCENTS) -> tuple[Figure, ...]:
-    """p50, p95, p99, p99.9 and max of a series, each with the count of samples."""
+    """Percentiles and maximum of a series, each with its count; nothing where there is none."""
     count = len(series.values) + series.missing
+    if count == 0:
+        return ()
     out = [
         Figure(f"{series.name} p{percent:g}", series.unit,
                finite(percentile(series.values, percent, series.missing)), count)
@@ -43,12 +45,13 @@ def summary(series: Series, percents: Sequence[float] = PERCENTS) -> tuple[Figur
     return (*out, Figure(f"{series.name} max", series.unit, finite(top), count))
 
 
-def share_within(series: Series, limit: float) -> Figure:
+def share_within(series: Series, limit: float) -> tuple[Figure, ...]:
     """Percentage of samples, missing ones included, that are at most `limit`."""
     count = len(series.values) + series.missing
-    good = sum(value <= limit for value in series.values)
-    value = 100.0 * good / count if count else math.nan
-    return Figure(f"{series.name} within {limit:g} {series.unit}", "%", finite(value), count)
+    if count == 0:
+        return ()
+    good = 100.0 * sum(value <= limit for value in series.values) / count
+    return (Figure(f"{series.name} within {limit:g} {series.unit}", "%", good, count),)
 
 
 @dataclass(frozen=True, slots=True)

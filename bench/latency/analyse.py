@@ -7,7 +7,6 @@ that never came count as late.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from statistics import fmean
@@ -37,10 +36,11 @@ STAGES: tuple[tuple[str, Stage], ...] = (
 
 def span_of(sent: Sequence[Sent], seen: Sequence[Seen]) -> tuple[int, int]:
     """The measured span (ns): from the warm-up's end to half a second before the last picture."""
-    if not sent or not seen:
+    if not sent:
         return 0, 0
-    first_ns = min(one.decoded_ns for one in seen) + round(WARM_UP_S * 1e9)
-    return first_ns, max(one.acquired_ns for one in sent) - TAIL_NS
+    # Where nothing arrived at all, everything counts as missing.
+    first_ns = min((one.decoded_ns for one in seen), default=sent[0].acquired_ns)
+    return first_ns + round(WARM_UP_S * 1e9), max(one.acquired_ns for one in sent) - TAIL_NS
 
 
 def measured(spec: Spec, sender: SenderLog, receiver: ReceiverLog) -> Measured:
@@ -55,7 +55,7 @@ def measured(spec: Spec, sender: SenderLog, receiver: ReceiverLog) -> Measured:
     pixels = _pixels(start_ns, end_ns, receiver.seen)
     stages = list(_stages(start_ns, pairs))
     figures = [f for s in series for f in summary(s)] + list(summary(pixels))
-    figures += [share_within(decoded, IN_TIME_MS), _longest_gap(start_ns, end_ns, receiver.seen)]
+    figures += [*share_within(decoded, IN_TIME_MS), _longest_gap(start_ns, end_ns, receiver.seen)]
     figures += [*_losses(spec, sent, pairs, (start_ns, end_ns)), *_agreement(pairs)]
     figures += [f for s in stages for f in summary(s, (50.0, 99.0))]
     figures += [*_traffic(sender, sent, receiver), *_quality(receiver.quality)]
@@ -118,10 +118,10 @@ def _longest_gap(start_ns: int, end_ns: int, seen: Sequence[Seen]) -> Figure:
 def _losses(spec: Spec, sent: Sequence[Sent], pairs: Pairs, span: tuple[int, int]
             ) -> Iterable[Figure]:  # fmt: skip
     due = (span[1] - span[0]) / 1e9 * spec.fps
-    lost = 100.0 * (1.0 - len(pairs) / len(sent)) if sent else math.nan
-    yield Figure("frames that never came", "%", finite(lost), len(sent))
-    yield Figure("frames sent of those due", "%", finite(100.0 * len(sent) / due) if due > 0 else
-                 None, len(sent))  # fmt: skip
+    if sent and due > 0.0:
+        lost = 100.0 * (1.0 - len(pairs) / len(sent))
+        yield Figure("frames that never came", "%", lost, len(sent))
+        yield Figure("frames sent of those due", "%", 100.0 * len(sent) / due, len(sent))
 
 
 def _agreement(pairs: Pairs) -> Iterable[Figure]:

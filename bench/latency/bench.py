@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from bench.kit.model import Case, Measured, Target
+from bench.latency.baselines import bare_udp, stock
 from bench.latency.cases import TARGETS
-from bench.latency.spec import Spec
-from bench.latency.video import ours_native
+from bench.latency.spec import Path, Spec
+from bench.latency.video import ours_chromium, ours_native
+
+KINDS: dict[tuple[Path, str], Callable[[Spec], Measured]] = {
+    (Path.OURS, "native"): ours_native,
+    (Path.OURS, "chromium"): ours_chromium,
+    (Path.STOCK_H264, "native"): stock,
+    (Path.STOCK_VP8, "native"): stock,
+    (Path.UDP, "native"): bare_udp,
+}
+"""What carries the pictures, who looks."""
 
 
 class LatencyBench:
@@ -21,7 +33,7 @@ class LatencyBench:
     def run(self, case: Case) -> Measured:
         """Measure one case."""
         spec = msgspec.json.decode(case.config, type=Spec)
-        return ours_native(spec)
+        return KINDS[spec.path, spec.peer](spec)
 
 
 BENCH = LatencyBench()

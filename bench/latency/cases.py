@@ -48,10 +48,23 @@ def plan(wanted: Wanted) -> list[Case]:
     """The default plan: what the targets need and the baselines beside them."""
     seconds = QUICK_S if wanted.quick else wanted.seconds
     sizes = SIZES[:1] if wanted.quick else SIZES
-    return [
+    native = [
         case_of(Spec(width=width, height=height, fps=fps, seconds=seconds, seed=wanted.seed))
         for width, height, fps in sizes
     ]
+    page = [case_of(Spec(peer="chromium", fps=60, seconds=seconds, seed=wanted.seed))]
+    floor = [case_of(Spec(path=Path.UDP, seconds=seconds, seed=wanted.seed))]
+    return [*native, *page, *_stock(wanted, seconds), *floor]
+
+
+def _stock(wanted: Wanted, seconds: float) -> list[Case]:
+    sizes = SIZES[1:2] if wanted.quick else SIZES
+    return [
+        case_of(Spec(path=path, width=width, height=height, fps=fps, seconds=seconds,
+                     seed=wanted.seed))
+        for path in (Path.STOCK_VP8, Path.STOCK_H264)
+        for width, height, fps in sizes
+    ]  # fmt: skip
 
 
 def _glass(case: str, p50: float, p99: float, elsewhere: str) -> tuple[Target, ...]:

@@ -39,8 +39,6 @@ class ReceiverLog(msgspec.Struct, frozen=True):
 
     seen: list[Seen] = []
     quality: list[Quality] = []
-    overwritten: int = 0
-    """Decoded pictures that were replaced before they could be read."""
     errors: int = 0
     cpu_percent: float = 0.0
 
