@@ -4,10 +4,11 @@ Zhang, Roodabeh, Alemzadeh: "A Comprehensive Analysis of the Effects of Network 
 on Robotic Telesurgery", ICRA 2026, arXiv 2603.06824; levels from its repository
 UVA-DSA/telesurgery-qos-analysis (`random_experiment_new.py`, `network_conditions.txt`).
 
-Read here as follows. Delay: the study delays console-to-robot packets only, so the whole delay goes
-up and nothing down. Loss and outage hit both directions, because our picture crosses the same
-network; outages hit both at the same moment. Outage lengths are taken as ms (the study's console
-sends about 1,000 packets/s, so packets and ms agree).
+Read here as follows. Delay: the study delays console-to-robot packets only, each by its own draw
+and without keeping their order, so the whole delay goes up and nothing down. Loss and outage hit
+both directions, because our picture crosses the same network; outages hit both at the same moment.
+Outage lengths are taken as ms (the study's console sends about 1,000 packets/s, so packets and ms
+agree).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ LOSS = {
     2: ParetoBursts(ParetoState(0.05, 4.604, 3.552), ParetoState(0.10, 3.901, 1.466)),
     3: ParetoBursts(ParetoState(0.05, 3.859, 3.324), ParetoState(0.10, 3.797, 6.049)),
 }
-"""Chance to leave the good and the bad state (5 %, 10 %), and the Pareto burst length of each."""
+"""Chance to leave the good and the bad state (5 %, 10 %), and the Pareto burst length of each:
+9.5, 30 and 50 % lost on average."""
 
 DELAY = {
     1: (70.0, ((0.72645, 1 / 0.02711), (0.27355, 1 / 0.08529))),
@@ -49,7 +51,7 @@ def loss(level: int) -> PathProfile:
 def delay(level: int) -> PathProfile:
     """Delay of a level, all of it on the way to the robot."""
     least_ms, excess_ms = DELAY[level]
-    return PathProfile(LinkProfile(delay_ms=least_ms, mixture_ms=excess_ms), NEAR)
+    return PathProfile(LinkProfile(delay_ms=least_ms, mixture_ms=excess_ms, in_order=False), NEAR)
 
 
 def outage(level: int) -> PathProfile:

@@ -2,8 +2,9 @@
 
 Order per packet: blackout (drop or hold), loss, duplicate and corruption, rate with a byte-limited
 queue, delay or trace, jitter. Due times are made monotone, so that jitter does not reorder; only
-`LinkProfile.reorder` does. Every random stage has a sequence of its own and draws for every packet,
-so that the fate of packet n in one stage depends neither on time nor on the other stages.
+`LinkProfile.reorder` does, or `in_order=False`. Every random stage has a sequence of its own and
+draws for every packet, so that the fate of packet n in one stage depends neither on time nor on
+the other stages.
 """
 
 from __future__ import annotations
@@ -112,8 +113,9 @@ class Link:
 
     def _in_order(self, due_ns: int, late: bool) -> int:
         """Nobody overtakes, except those behind a packet that is held back alone."""
-        due_ns = max(self._last_due_ns, due_ns)
-        self._last_due_ns = due_ns
+        if self.profile.in_order:
+            due_ns = max(self._last_due_ns, due_ns)
+            self._last_due_ns = due_ns
         return due_ns + round(self.profile.reorder_ms * 1e6) if late else due_ns
 
     @staticmethod

@@ -70,6 +70,8 @@ class LinkProfile:
     """How much later such a packet arrives."""
     corrupt: float = 0.0
     """Share of packets that arrive with one flipped bit."""
+    in_order: bool = True
+    """False: the random part of the delay may let later packets overtake earlier ones."""
 
     def __post_init__(self) -> None:
         for name in ("delay_ms", "jitter_ms", "reorder_ms"):
