@@ -40,9 +40,13 @@ def _decoded(pictures: list[NDArray[np.uint8]], kbps: int) -> list[av.VideoFrame
     return out
 
 
+def _picture(count: int, frame: av.VideoFrame) -> Picture:
+    return Picture(count * 3000, 0, count, frame, 0, 0, 0, 1, True)
+
+
 def _look(eyes: Eyes, frames: list[av.VideoFrame], start: int = 0, scanning: bool = True) -> None:
     for i, frame in enumerate(frames, start + 1):
-        eyes.look(Picture(i * 3000, 0, i, frame), scanning=scanning)
+        eyes.look(_picture(i, frame), scanning=scanning)
 
 
 @pytest.mark.parametrize("value", [0, 1234, 9999])
@@ -61,7 +65,7 @@ def test_one_reading_is_not_enough_and_no_mark_is_no_number() -> None:
     mark.draw(pictures[2], 2222)
     eyes = Eyes()
     for i, frame in enumerate(_decoded(pictures, 8000), 1):
-        eyes.look(Picture(i, 0, i, frame), scanning=False)
+        eyes.look(_picture(i, frame), scanning=False)
         assert eyes.mark is None
     assert eyes.pictures == 4
 

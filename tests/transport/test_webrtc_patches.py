@@ -10,89 +10,28 @@ import asyncio
 import inspect
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 
-import aioice.ice
 import aiortc
 import aiortc.codecs
 import aiortc.rtcrtpsender
 import aiortc.rtp
-import numpy as np
 import pytest
 from aiortc import RTCPeerConnection
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 from aiortc.rtcrtpsender import RTCRtpSender
 from aiortc.rtp import HeaderExtensionsMap
+from video_harness import WAIT_S, Sender, only_loopback, run, viewers_of
 
-from teleop.media.encode import Encoder
-from transport.webrtc import ice, patches
-from transport.webrtc.receive import Picture, VideoReceiver
-from transport.webrtc.video import MAX_PEERS, EncodedPicture, FullError, PeerError, VideoPeers
-
-FIRST_PTS = (1 << 32) + (1 << 31)
-"""A machine that has been up for a day: 90 kHz ticks do not fit into 32 bits."""
-WAIT_S = 30.0
+from transport.webrtc import patches
+from transport.webrtc.receive import VideoReceiver
+from transport.webrtc.video import MAX_PEERS, FullError, PeerError
 
 
 @pytest.fixture(autouse=True)
-def _patched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aioice.ice, "get_host_addresses", aioice.ice.get_host_addresses)
-    ice.use_addresses(["127.0.0.1"])
-    patches.apply()
-
-
-class Sender:
-    """One stream of pictures to any number of viewers."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.peers = VideoPeers(self._ask)
-        self.sent: set[int] = set()
-        self._encoder = Encoder(320, 240, 30.0, 2000)
-        self._pts = FIRST_PTS
-
-    def _ask(self) -> None:
-        self.asked += 1
-
-    def picture(self) -> EncodedPicture:
-        """The next picture: a keyframe (viewers may begin at any)."""
-        self._pts += 27_000
-        self.sent.add(self._pts)
-        return self._encoder.encode(np.full((240, 320), 90, np.uint8), self._pts, True)
-
-    async def show(self, *viewers: VideoReceiver) -> list[Picture]:
-        """Send until every viewer has a picture; the newest of each."""
-        async with asyncio.timeout(WAIT_S):
-            while any(viewer.newest() is None for viewer in viewers):
-                self.peers.publish(self.picture())
-                await asyncio.sleep(0.02)
-        return [picture for viewer in viewers if (picture := viewer.newest()) is not None]
-
-
-@asynccontextmanager
-async def viewers_of(
-    sender: Sender, count: int, change: Callable[[str], str] = lambda sdp: sdp
-) -> AsyncIterator[list[VideoReceiver]]:
-    viewers = [VideoReceiver() for _ in range(count)]
-    try:
-        for number, viewer in enumerate(viewers):
-            await viewer.accept(
-                await sender.peers.answer(str(number), change(await viewer.offer()))
-            )
-        yield viewers
-    finally:
-        await sender.peers.close_all()
-        for viewer in viewers:
-            await viewer.close()
-
-
-def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(2 * WAIT_S):
-            await scenario()
-
-    asyncio.run(bounded())
+def _patched() -> Iterator[None]:
+    with only_loopback():
+        yield
 
 
 def wire_timestamps(sender: Sender) -> set[int]:

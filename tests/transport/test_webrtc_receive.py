@@ -1,131 +1,37 @@
-"""What the native receiver does otherwise than aiortc, change by change."""
+"""What the native receiver does otherwise than aiortc, and what upstream still lacks."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import random
 import threading
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from types import SimpleNamespace
 from typing import Any
 
 import av
 import numpy as np
 import pytest
 from aiortc import codecs
-from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-from aiortc.rtcrtpreceiver import RemoteStreamTrack, RTCRtpReceiver
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtcrtpreceiver import NackGenerator, RemoteStreamTrack, RTCRtpReceiver
 from aiortc.rtp import RtpPacket
+from video_harness import WAIT_S, Sender, only_loopback, run, viewers_of
 
+from transport.reassembly import EncodedFrame
+from transport.redundancy import Duplicates
 from transport.webrtc import receive
-from transport.webrtc.receive import FrameBatch, MarkerJitterBuffer, PictureDecoder
+from transport.webrtc.decode import BACKLOG, Picture, PictureDecoder, low_delay_decoder
+from transport.webrtc.patches.extensions import PatchError
+from transport.webrtc.patches.receiver import Reception
+from transport.webrtc.video import Delivery
 
 
-def _packet(sequence: int, timestamp: int, marker: int = 0) -> RtpPacket:
-    packet = RtpPacket(sequence_number=sequence & 0xFFFF, timestamp=timestamp, marker=marker)
-    packet._data = bytes([sequence & 0xFF])  # type: ignore[attr-defined]
-    return packet
-
-
-def _frame(first: int, timestamp: int, packets: int = 3) -> list[RtpPacket]:
-    return [_packet(first + i, timestamp, int(i == packets - 1)) for i in range(packets)]
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.now = 0
-
-    def __call__(self) -> int:
-        return self.now
-
-
-def _buffer(gap_ns: int = 50_000_000) -> tuple[MarkerJitterBuffer, _Clock]:
-    clock = _Clock()
-    return MarkerJitterBuffer(gap_ns=gap_ns, clock=clock), clock
-
-
-def _released(batch: FrameBatch | None) -> list[int]:
-    return [frame.timestamp for frame in batch.frames] if batch else []
-
-
-def test_upstream_still_holds_a_frame_until_the_next_one() -> None:
-    """When this fails, aiortc releases on the marker itself: drop MarkerJitterBuffer."""
-    stock = JitterBuffer(capacity=512, is_video=True)
-    assert all(stock.add(packet)[1] is None for packet in _frame(0, 1000))
-
-
-def test_a_frame_is_released_by_its_marker() -> None:
-    buffer, _ = _buffer()
-    results = [_released(buffer.add(packet)[1]) for packet in _frame(65534, 1000)]
-    assert results == [[], [], [1000]]
-
-
-def test_without_markers_the_next_frame_releases() -> None:
-    buffer, _ = _buffer()
-    for sequence in range(3):
-        assert buffer.add(_packet(sequence, 1000))[1] is None
-    assert _released(buffer.add(_packet(3, 2000))[1]) == [1000]
-
-
-def test_a_late_packet_releases_every_frame_it_completes() -> None:
-    """Upstream returns one frame for each packet, so a closed gap would stay one frame late."""
-    buffer, _ = _buffer()
-    late, *rest = _frame(10, 2000)
-    for packet in [*_frame(7, 1000), *rest, *_frame(13, 3000), *_frame(16, 4000)]:
-        buffer.add(packet)
-    loss, batch = buffer.add(late)
-    assert not loss
-    assert batch is not None
-    assert [f.timestamp for f in batch.frames] == [2000, 3000, 4000]
-    assert batch.frames[0].data == bytes([10, 11, 12])
-
-
-def test_a_gap_waits_until_its_deadline_and_then_playback_goes_on() -> None:
-    """Upstream waits for a gap without a limit of time."""
-    buffer, clock = _buffer(gap_ns=50_000_000)
-    for packet in _frame(0, 1000):
-        buffer.add(packet)
-    damaged = _frame(3, 2000)
-    for packet in (damaged[0], damaged[2], *_frame(6, 3000)):
-        assert buffer.add(packet)[1] is None
-    clock.now = 50_000_000
-    assert buffer.add(_packet(9, 4000))[1] is None
-    clock.now = 50_000_001
-    loss, batch = buffer.add(_packet(10, 4000, 1))
-    assert loss
-    assert _released(batch) == [3000, 4000]
-    assert buffer.given_up == 1
-
-
-def test_a_frame_of_unknown_start_is_not_shown_after_a_gap() -> None:
-    buffer, clock = _buffer(gap_ns=0)
-    for packet in _frame(0, 1000):
-        buffer.add(packet)
-    buffer.add(_packet(5, 2000))  # 3 and 4 are lost: 5 need not be the first of its frame
-    clock.now = 1
-    loss, batch = buffer.add(_packet(6, 2000, 1))
-    assert loss
-    assert _released(batch) == []
-    assert [_released(buffer.add(p)[1]) for p in _frame(7, 3000)][-1] == [3000]
-
-
-def test_random_loss_reorder_and_duplicates_never_release_a_mixed_frame() -> None:
-    rng = np.random.default_rng(4)
-    buffer, clock = _buffer()
-    packets = [p for i in range(600) for p in _frame(60000 + 4 * i, 1000 + i * 3000, 4)]
-    order = np.argsort(np.arange(len(packets)) + rng.uniform(0, 4, len(packets)))
-    released: list[JitterFrame] = []
-    for index in order:
-        clock.now += 8_000_000
-        for _ in range(rng.choice([0, 1, 2], p=[0.02, 0.95, 0.03])):
-            batch = buffer.add(packets[index])[1]
-            released += batch.frames if batch else []
-    assert len(released) > 400
-    stamps = [frame.timestamp for frame in released]
-    assert stamps == sorted(set(stamps))
-    for frame in released[1:]:  # the stream may be joined in the middle of a frame
-        first = 60000 + 4 * ((frame.timestamp - 1000) // 3000)
-        assert frame.data == bytes([(first + i) & 0xFF for i in range(4)])
+@pytest.fixture(autouse=True)
+def _loopback() -> Iterator[None]:
+    with only_loopback():
+        yield
 
 
 def _encode(pictures: int) -> list[bytes]:
@@ -133,7 +39,12 @@ def _encode(pictures: int) -> list[bytes]:
     assert isinstance(context, av.VideoCodecContext)
     context.width, context.height, context.pix_fmt = 320, 240, "yuv420p"
     context.time_base = Fraction(1, 90_000)
-    context.options = {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"}
+    context.options = {
+        "preset": "ultrafast",
+        "tune": "zerolatency",
+        "profile": "baseline",
+        "forced-idr": "1",
+    }
     out = []
     for i in range(pictures):
         frame = av.VideoFrame.from_ndarray(np.full((360, 320), 40 + 10 * i, np.uint8), "yuv420p")
@@ -142,67 +53,247 @@ def _encode(pictures: int) -> list[bytes]:
     return out
 
 
-def _wait_decoded(decoder: PictureDecoder, count: int) -> None:
-    waiting = threading.Event()
-    for _ in range(2000):
-        if decoder.decoded >= count:
-            return
-        waiting.wait(0.005)
-    raise AssertionError(f"{decoder.decoded} of {count} pictures decoded")
+def _frame(data: bytes, timestamp: int, after_loss: bool = False) -> EncodedFrame:
+    return EncodedFrame(timestamp, data, 1, 2, after_loss)
 
 
-H264 = SimpleNamespace(name="H264")
+class Decoded:
+    """A decoder, every picture it gave, and what it asked for."""
+
+    def __init__(self) -> None:
+        self.pictures: list[Picture] = []
+        self.needs: list[bool] = []
+        self._arrived = threading.Condition()
+        self.decoder = PictureDecoder(self.needs.append, self._take)
+
+    def _take(self, picture: Picture) -> None:
+        with self._arrived:
+            self.pictures.append(picture)
+            self._arrived.notify_all()
+
+    def wait(self, count: int) -> None:
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.pictures) >= count, WAIT_S)
 
 
 def test_only_the_newest_picture_is_kept_with_its_wire_timestamp() -> None:
-    decoder = PictureDecoder(lambda: None)
+    decoded = Decoded()
     wire = [0xFFFFF000, 0xFFFFFBB8, 0x00000770]  # across the wrap
     for data, stamp in zip(_encode(3), wire, strict=True):
-        decoder.put((H264, FrameBatch([JitterFrame(data, stamp)], 0)))
-    _wait_decoded(decoder, 3)
-    picture = decoder.newest()
+        decoded.decoder.put(_frame(data, stamp))
+    decoded.wait(3)
+    picture = decoded.decoder.newest()
     assert picture is not None
     assert (picture.rtp_timestamp, picture.count) == (wire[-1], 3)
-    assert decoder.overwritten == 2
+    assert (picture.first_arrived_ns, picture.arrived_ns) == (1, 2)
+    assert picture.begun_ns <= picture.decoded_ns
+    assert decoded.decoder.overwritten == 2
     assert abs(float(picture.luma().mean()) - 60.0) < 3.0
     assert picture.luma().shape == (240, 320)
-    decoder.close()
+    decoded.decoder.close()
 
 
 def test_each_picture_is_given_back_at_once() -> None:
     """A decoder with frame threads would hold pictures back; aiortc uses the default context."""
-    context = receive.low_delay_decoder()
+    context = low_delay_decoder()
     for data in _encode(4):
         assert len(context.decode(av.Packet(data))) == 1
 
 
-def test_garbage_is_counted_and_the_sender_is_asked() -> None:
-    asked = threading.Event()
-    decoder = PictureDecoder(asked.set)
-    decoder.put((H264, FrameBatch([JitterFrame(b"\x00\x00\x00\x01\x65garbage", 1)], 1)))
-    for i, data in enumerate(_encode(1)):
-        decoder.put((H264, FrameBatch([JitterFrame(data, 3000 + i)], 0)))
-    _wait_decoded(decoder, 1)
-    assert asked.is_set()
-    assert decoder.errors == 1
+def test_garbage_is_counted_and_a_keyframe_asked_for() -> None:
+    decoded = Decoded()
+    decoded.decoder.put(_frame(b"\x00\x00\x00\x01\x65garbage", 1))
+    decoded.decoder.put(_frame(_encode(1)[0], 3000))
+    decoded.wait(1)
+    assert decoded.decoder.errors == 1
+    assert True in decoded.needs
+    assert decoded.needs[-1] is False, "the keyframe ended the need"
+    decoded.decoder.close()
+
+
+def test_a_picture_after_a_loss_is_not_called_intact_until_a_keyframe() -> None:
+    decoded = Decoded()
+    key, *rest = _encode(6)
+    frames = [_frame(key, 0), _frame(rest[0], 3000), _frame(rest[2], 9000, after_loss=True),
+              _frame(rest[3], 12000), _frame(key, 15000), _frame(rest[0], 18000)]  # fmt: skip
+    for frame in frames:
+        decoded.decoder.put(frame)
+    decoded.wait(6)
+    assert [p.intact for p in decoded.pictures] == [True, True, False, False, True, True]
+    assert decoded.needs == [False, True, False]
+    decoded.decoder.close()
+
+
+def test_a_decoder_that_cannot_keep_up_begins_anew_instead_of_falling_behind() -> None:
+    entered, released = threading.Event(), threading.Event()
+    pictures: list[Picture] = []
+
+    def slow(picture: Picture) -> None:
+        pictures.append(picture)
+        entered.set()
+        released.wait(WAIT_S)
+
+    needs: list[bool] = []
+    decoder = PictureDecoder(needs.append, slow)
+    key, *rest = _encode(2)
+    decoder.put(_frame(key, 0))
+    assert entered.wait(WAIT_S)
+    for number in range(1, BACKLOG + 20):
+        decoder.put(_frame(rest[0], number * 3000))
+    released.set()
+    decoder.put(_frame(key, 10_000_000))
     decoder.close()
+    assert decoder.skipped >= 19
+    assert True in needs
+    assert pictures[-1].rtp_timestamp == 10_000_000
+
+
+def _wires(sender: Sender) -> list[Any]:
+    """The network side of every viewer of `sender`."""
+    peers = sender.peers._peers.values()
+    return [peer.connection.getSenders()[0].transport.transport for peer in peers]
+
+
+def _lose(sender: Sender, drop: Callable[[bytes], bool]) -> None:
+    """From now on packets that `drop` names do not leave."""
+    for wire in _wires(sender):
+        send = wire._send
+
+        async def lossy(data: bytes, send: Any = send) -> None:
+            media = data[0] >> 6 == 2 and not 192 <= data[1] <= 208  # RFC 5761 section 4
+            if not (media and drop(data)):
+                await send(data)
+
+        wire._send = lossy
+
+
+async def _all_seen(sender: Sender, pictures: list[Picture], count: int) -> None:
+    """Send pictures, each needing the one before, until `count` have been decoded."""
+    async with asyncio.timeout(WAIT_S):
+        while len(pictures) < count:
+            sender.peers.publish(sender.picture(keyframe=False))
+            await asyncio.sleep(0.005)
+
+
+def test_duplicates_repair_every_single_loss_without_a_request() -> None:
+    async def scenario() -> None:
+        sender = Sender(Delivery(Duplicates.ON, 3.0, 0.0))
+        pictures: list[Picture] = []
+        async with viewers_of(sender, 1, on_picture=pictures.append) as (viewer,):
+            await sender.show(viewer)
+            copies: dict[bytes, int] = {}
+
+            def first_copy(data: bytes) -> bool:
+                copies[data] = copies.get(data, 0) + 1
+                return copies[data] == 1
+
+            _lose(sender, first_copy)
+            pictures.clear()
+            await _all_seen(sender, pictures, 20)
+            assert all(picture.intact for picture in pictures)
+            assert viewer.reception.reassembly.given_up == 0
+            assert viewer.reception.keyframes_asked == 0
+            assert len(copies) >= 20
+            assert set(copies.values()) <= {1, 2}, "the same bytes, not packed anew"
+
+    run(scenario)
+
+
+def test_without_duplicates_a_request_brings_what_was_lost() -> None:
+    async def scenario() -> None:
+        sender = Sender(Delivery(Duplicates.OFF))
+        pictures: list[Picture] = []
+        rng = random.Random(3)
+        async with viewers_of(sender, 1, on_picture=pictures.append) as (viewer,):
+            await sender.show(viewer)
+            lost = []
+            _lose(sender, lambda data: rng.random() < 0.1 and not lost.append(data))
+            pictures.clear()
+            await _all_seen(sender, pictures, 40)
+            assert lost
+            (peer,) = sender.peers._peers.values()
+            assert peer.stream.repeated > 0
+            assert viewer.reception.missing.round_trip_ns < 1_000_000_000
+
+    run(scenario)
+
+
+def test_loss_switches_duplicates_on_by_itself() -> None:
+    async def scenario() -> None:
+        sender = Sender(Delivery(Duplicates.AUTO))
+        pictures: list[Picture] = []
+        async with viewers_of(sender, 1, on_picture=pictures.append) as (viewer,):
+            await sender.show(viewer)
+            await _all_seen(sender, pictures, 5)
+            assert sender.peers.duplicating == 0, "a clean link goes without"
+            lost: list[bytes] = []
+            _lose(sender, lambda data: not lost and not lost.append(data))
+            await _all_seen(sender, pictures, 15)
+            assert len(lost) == 1
+            assert sender.peers.duplicating == 1
+
+    run(scenario)
+
+
+def test_a_gap_that_is_not_filled_ends_with_a_keyframe_and_an_intact_picture() -> None:
+    async def scenario() -> None:
+        sender = Sender(Delivery(Duplicates.OFF))
+        pictures: list[Picture] = []
+        async with viewers_of(sender, 1, on_picture=pictures.append) as (viewer,):
+            await sender.show(viewer)
+            wire = _wires(sender)[0]
+            send = wire._send
+
+            async def cut(data: bytes) -> None:
+                return None
+
+            wire._send = cut
+            for _ in range(3):
+                sender.peers.publish(sender.picture(keyframe=False))
+            wire._send = send
+            before = sender.asked
+            (peer,) = sender.peers._peers.values()
+            peer.stream._kept = [None] * len(peer.stream._kept)  # nothing to send again
+            async with asyncio.timeout(WAIT_S):
+                while sender.asked == before:
+                    sender.peers.publish(sender.picture(keyframe=False))
+                    await asyncio.sleep(0.005)
+                sender.peers.publish(sender.picture(keyframe=True))
+                while not pictures[-1].intact or viewer.reception.reassembly.given_up == 0:
+                    sender.peers.publish(sender.picture(keyframe=False))
+                    await asyncio.sleep(0.005)
+            assert viewer.reception.keyframes_asked >= 1
+            assert any(not picture.intact for picture in pictures)
+
+    run(scenario)
+
+
+def test_upstream_still_holds_a_frame_until_the_next_one() -> None:
+    """When this fails, aiortc releases on the marker itself: `Reassembly` may go."""
+    stock = JitterBuffer(capacity=512, is_video=True)
+    for sequence in range(3):
+        packet = RtpPacket(sequence_number=sequence, timestamp=1000, marker=int(sequence == 2))
+        packet._data = b"x"  # type: ignore[attr-defined]
+        assert stock.add(packet)[1] is None
+
+
+def test_upstream_still_asks_for_a_lost_packet_only_when_a_new_gap_opens() -> None:
+    """When this fails, aiortc repeats its requests: `Missing` may go."""
+    stock = NackGenerator()
+    stock.add(RtpPacket(sequence_number=1))
+    assert stock.add(RtpPacket(sequence_number=3))
+    assert not any(stock.add(RtpPacket(sequence_number=n)) for n in range(4, 100))
+    assert stock.missing == {2}
 
 
 def test_upstream_still_has_the_parts_that_are_replaced() -> None:
-    """`tune` sets private parts; this names the one that upstream renamed."""
-
-    async def check() -> None:
-        video = receive.VideoReceiver()
-        receiver = video._connection.getTransceivers()[0].receiver
-        assert receiver._RTCRtpReceiver__jitter_buffer is video.buffer  # type: ignore[attr-defined]
-        assert receiver._RTCRtpReceiver__decoder_queue is video.decoder  # type: ignore[attr-defined]
-        source = inspect.getsource(RTCRtpReceiver)
-        assert "self.__jitter_buffer.add(packet)" in source
-        assert "self.__decoder_queue.put((codec, encoded_frame))" in source
-        assert "self.__timestamp_mapper.map(" in source
-        await video.close()
-
-    asyncio.run(check())
+    """`Reception` replaces a private handler; this names what upstream renamed."""
+    source = inspect.getsource(RTCRtpReceiver)
+    assert "async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int)" in source
+    for part in ("__remote_streams[packet.ssrc] = StreamStatistics(codec.clockRate)",
+                 "original_ssrc = self.__rtx_ssrc.get(packet.ssrc)", "async def _send_rtcp_pli",
+                 "async def _send_rtcp_nack", "async def _send_rtcp("):  # fmt: skip
+        assert part in source
 
 
 def test_upstream_still_queues_pictures_without_a_limit() -> None:
@@ -215,13 +306,13 @@ def test_upstream_still_queues_pictures_without_a_limit() -> None:
     assert "thread_count" not in inspect.getsource(codecs.h264.H264Decoder)
 
 
-def test_tuning_a_running_receiver_is_refused() -> None:
+def test_taking_over_a_running_receiver_is_refused() -> None:
     async def check() -> None:
         video = receive.VideoReceiver()
         receiver = video._connection.getTransceivers()[0].receiver
         setattr(receiver, "_RTCRtpReceiver__started", True)  # noqa: B010
-        with pytest.raises(receive.ReceiveError, match="runs already"):
-            receive.tune(receiver)
+        with pytest.raises(PatchError, match="runs already"):
+            Reception(receiver, video.decoder.put)
         setattr(receiver, "_RTCRtpReceiver__started", False)  # noqa: B010
         await video.close()
 

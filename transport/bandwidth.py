@@ -1,0 +1,79 @@
+"""Is the link too narrow? Seen from the receiver by growing delay (pure).
+
+Every frame's delay, its arrival against its RTP time, is compared with the smallest of the last
+seconds; the difference is what waits in some queue on the way. When that grows beyond QUEUE_NS,
+the link carries less than is sent, and the rate that arrives is what it carries. The principle and
+the factor are those of Carlucci et al., "Analysis and design of the Google congestion control for
+web real-time communication", MMSys 2016.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+QUEUE_NS = 20_000_000
+"""Queueing delay that means "too narrow": below two pictures at 60 frames/s, above the jitter of a
+5G uplink."""
+BASE_NS = 10_000_000_000
+"""Window of the smallest delay."""
+RATE_NS = 500_000_000
+"""Window of the arriving rate."""
+BACK_OFF = 0.85
+REPEAT_NS = 200_000_000
+"""Shortest time between two estimates."""
+FRAMES = 3
+"""Frames in a row that must have waited: one alone may have been repaired."""
+_RTP_HZ = 90_000
+
+
+class DelayTrend:
+    """Watches one stream."""
+
+    def __init__(self) -> None:
+        self._base: deque[tuple[int, int]] = deque()
+        """(arrival, delay), delays rising: the first is the smallest of the window."""
+        self._arrived: deque[tuple[int, int]] = deque()
+        self._bytes = 0
+        self._last_timestamp: int | None = None
+        self._media_ns = 0
+        self._late = 0
+        self._told_ns: int | None = None
+        self.queue_ns = 0
+        """How long the newest frame waited beyond the shortest."""
+
+    def packet(self, size: int, at_ns: int) -> None:
+        """Count a packet of the stream."""
+        self._arrived.append((at_ns, size))
+        self._bytes += size
+        while self._arrived[0][0] <= at_ns - RATE_NS:
+            self._bytes -= self._arrived.popleft()[1]
+
+    def frame(self, timestamp: int, arrived_ns: int) -> None:
+        """A frame with this 32-bit timestamp was complete."""
+        if self._last_timestamp is not None:
+            ticks = (timestamp - self._last_timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+            self._media_ns += ticks * 1_000_000_000 // _RTP_HZ
+        self._last_timestamp = timestamp
+        delay_ns = arrived_ns - self._media_ns
+        while self._base and self._base[-1][1] >= delay_ns:
+            self._base.pop()
+        self._base.append((arrived_ns, delay_ns))
+        while self._base[0][0] < arrived_ns - BASE_NS:
+            self._base.popleft()
+        self.queue_ns = delay_ns - self._base[0][1]
+        self._late = self._late + 1 if self.queue_ns > QUEUE_NS else 0
+
+    def arriving_kbps(self) -> float:
+        """Rate of the last half second."""
+        if not self._arrived:
+            return 0.0
+        return self._bytes * 8 / RATE_NS * 1e6
+
+    def estimate_kbps(self, now_ns: int) -> float | None:
+        """What the link carries, when that is less than what is sent."""
+        if self._late < FRAMES:
+            return None
+        if self._told_ns is not None and now_ns - self._told_ns < REPEAT_NS:
+            return None
+        self._told_ns = now_ns
+        return BACK_OFF * self.arriving_kbps()
