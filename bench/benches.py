@@ -5,5 +5,8 @@ Such a module imports only typer and the kit's light parts at the top, so that -
 
 from __future__ import annotations
 
-BENCHES: tuple[tuple[str, str], ...] = (("latency", "bench.latency.cli"),)
+BENCHES: tuple[tuple[str, str], ...] = (
+    ("latency", "bench.latency.cli"),
+    ("haptics", "bench.haptics.cli"),
+)
 """A new bench adds a row."""

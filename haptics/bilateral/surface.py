@@ -105,6 +105,11 @@ class LocalSurface:
             return 0.0
         return max(0.0, self.k_n_m * (travel_m - self.surface_m))
 
+    def slip(self, travel_m: float, most_n: float) -> None:
+        """Let the surface give way, so that its elastic force is at most `most_n`."""
+        if self.present:
+            self.surface_m = max(self.surface_m, travel_m - most_n / self.k_n_m)
+
     def _presence(self, model: SurfaceModel, travel_m: float, dt_s: float) -> None:
         if model.contact and model.touch != self.touch:
             self.present, self.touch, self.fade = True, model.touch, 1.0
