@@ -9,10 +9,11 @@ import msgspec
 from bench.kit.model import Case, Measured, Target
 from bench.latency.baselines import bare_udp, stock
 from bench.latency.cases import TARGETS
+from bench.latency.commands import CommandSpec, one_way
 from bench.latency.spec import Path, Spec
 from bench.latency.video import ours_chromium, ours_native
 
-KINDS: dict[tuple[Path, str], Callable[[Spec], Measured]] = {
+VIDEO: dict[tuple[Path, str], Callable[[Spec], Measured]] = {
     (Path.OURS, "native"): ours_native,
     (Path.OURS, "chromium"): ours_chromium,
     (Path.STOCK_H264, "native"): stock,
@@ -32,8 +33,10 @@ class LatencyBench:
 
     def run(self, case: Case) -> Measured:
         """Measure one case."""
-        spec = msgspec.json.decode(case.config, type=Spec)
-        return KINDS[spec.path, spec.peer](spec)
+        spec: Spec | CommandSpec = msgspec.json.decode(case.config, type=Spec | CommandSpec)
+        if isinstance(spec, CommandSpec):
+            return one_way(spec)
+        return VIDEO[spec.path, spec.peer](spec)
 
 
 BENCH = LatencyBench()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import msgspec
 
 from bench.kit.model import Case, Group, Param, Target
+from bench.latency import commands
+from bench.latency.commands import CommandSpec
 from bench.latency.spec import WARM_UP_S, Path, Spec
 
 START_S = 5.0
@@ -54,7 +56,7 @@ def plan(wanted: Wanted) -> list[Case]:
     ]
     page = [case_of(Spec(peer="chromium", fps=60, seconds=seconds, seed=wanted.seed))]
     floor = [case_of(Spec(path=Path.UDP, seconds=seconds, seed=wanted.seed))]
-    return [*native, *page, *_stock(wanted, seconds), *floor]
+    return [*native, *page, *_stock(wanted, seconds), *floor, *_commands(wanted, seconds)]
 
 
 def _stock(wanted: Wanted, seconds: float) -> list[Case]:
@@ -65,6 +67,12 @@ def _stock(wanted: Wanted, seconds: float) -> list[Case]:
         for path in (Path.STOCK_VP8, Path.STOCK_H264)
         for width, height, fps in sizes
     ]  # fmt: skip
+
+
+def _commands(wanted: Wanted, seconds: float) -> list[Case]:
+    specs = [CommandSpec("channel", 200.0, seconds=seconds, seed=wanted.seed),
+             CommandSpec("udp", 500.0, seconds=seconds, seed=wanted.seed)]  # fmt: skip
+    return [commands.case_of(spec) for spec in specs]
 
 
 def _glass(case: str, p50: float, p99: float, elsewhere: str) -> tuple[Target, ...]:

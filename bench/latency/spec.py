@@ -28,7 +28,7 @@ class Path(StrEnum):
     GSTREAMER = "gstreamer"
 
 
-class Spec(msgspec.Struct, frozen=True):
+class Spec(msgspec.Struct, frozen=True, tag="video"):
     """One measurement of the video path."""
 
     path: Path = Path.OURS

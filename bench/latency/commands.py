@@ -1,0 +1,115 @@
+"""Cases of the command path: one way, beside running video."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from bench.kit.model import Case, Figure, Measured, Param, Series
+from bench.kit.stats import share_within, summary
+from bench.latency import command
+from bench.latency.pictures import stored
+from bench.latency.rig import Child, media_in
+from bench.latency.spec import IN_TIME_MS, WARM_UP_S, Spec
+from bench.latency.video import RECEIVER, wait
+
+CONNECT_S = 1.0
+
+
+class CommandSpec(msgspec.Struct, frozen=True, tag="command"):
+    """One measurement of the command path."""
+
+    carrier: Literal["channel", "udp"]
+    rate_hz: float = 200.0
+    video_fps: int = 60
+    """Of the video beside it, 640 x 480; 0: none."""
+    profile: str = "loopback"
+    seconds: float = 20.0
+    seed: int = 1
+
+
+def case_of(spec: CommandSpec) -> Case:
+    """The case of a spec."""
+    beside = f"video@{spec.video_fps}" if spec.video_fps else "alone"
+    key = f"command-{spec.carrier}-{spec.rate_hz:g}hz-{beside}-{spec.profile}"
+    title = f"command by {spec.carrier} at {spec.rate_hz:g} Hz, {beside}, {spec.profile}"
+    params = (Param("rate_hz", f"{spec.rate_hz:g}"), Param("seconds", f"{spec.seconds:g}"))
+    return Case(key, title, params, msgspec.json.encode(spec), spec.seed,
+                spec.seconds + WARM_UP_S + 6.0, baseline=spec.carrier == "udp")  # fmt: skip
+
+
+@contextlib.contextmanager
+def beside_video(spec: CommandSpec, folder: Path) -> Iterator[None]:
+    """Video with one native viewer runs while the block does."""
+    if spec.video_fps == 0:
+        yield
+        return
+    picture = Spec(fps=spec.video_fps, seed=spec.seed)
+    pictures = stored(folder / "p.npy", picture.width, picture.height, picture.fps, picture.seed)
+    viewer = (*RECEIVER, str(folder / "seen.json"), str(pictures))
+    with media_in(folder, picture, pictures) as media, Child("receiver", viewer) as receiver:
+        receiver.write(sdp=media.answer("bench", str(receiver.read()["sdp"])))
+        wait(CONNECT_S)
+        yield
+        receiver.finish()
+
+
+def _connect(carrier: str, server: Child, client: Child) -> None:
+    if carrier == "channel":
+        server.write(sdp=client.read()["sdp"])
+        client.write(sdp=server.read()["sdp"])
+    else:
+        client.write(host="127.0.0.1", **server.read())
+    client.read()
+
+
+def one_way(spec: CommandSpec) -> Measured:
+    """Send commands through the carrier, beside video."""
+    with tempfile.TemporaryDirectory(prefix="teleop-bench-") as name:
+        folder = Path(name)
+        module = (sys.executable, "-m", "bench.latency.command")
+        rest = (spec.carrier, str(spec.rate_hz))
+        with (
+            beside_video(spec, folder),
+            Child("server", (*module, "serve", *rest, str(folder / "serve"))) as server,
+            Child("client", (*module, "send", *rest, str(folder / "send"))) as client,
+        ):
+            _connect(spec.carrier, server, client)
+            server.meter()
+            wait(WARM_UP_S + spec.seconds)
+            cpu = server.cpu_percent()
+            client.finish()
+            wait(0.3)
+            server.finish()
+        return figures(command.read(folder / "serve"), command.read(folder / "send"), cpu)
+
+
+def figures(served: command.CommandLog, sent: command.CommandLog, cpu: float) -> Measured:
+    """Samples and figures: messages that never came count as late, repeated ones once."""
+    first: dict[int, tuple[int, int]] = {}
+    for number, sent_ns, arrived_ns in served.arrivals:
+        first.setdefault(number, (sent_ns, arrived_ns))
+    if not first:
+        return Measured(notes=("no command arrived",))
+    start_ns = min(a for a, _ in first.values()) + round(WARM_UP_S * 1e9)
+    lowest = min((n for n, (a, _) in first.items() if a >= start_ns), default=0)
+    kept = sorted((n, a, b) for n, (a, b) in first.items() if n >= lowest)
+    series = Series(
+        "command one way", "ms", tuple(round((b - a) / 1e6, 5) for _, a, b in kept),
+        tuple(round((a - start_ns) / 1e9, 4) for _, a, _ in kept),
+        max(0, sent.sent - lowest - len(kept)), IN_TIME_MS, headline=True,
+    )  # fmt: skip
+    rows = [*summary(series), *share_within(series, IN_TIME_MS)]
+    rows += summary(msgspec.structs.replace(series, name="delivered command one way", missing=0))
+    lost = 100.0 * series.missing / max(1, series.missing + len(kept))
+    rows += [Figure("commands that never came", "%", lost, series.missing + len(kept)),
+             Figure("CPU server", "% of a core", cpu)]  # fmt: skip
+    real_time = served.real_time and sent.real_time
+    notes = ("both ends ran with SCHED_FIFO",) if real_time else ()
+    return Measured(tuple(rows), (series,), notes=notes)
