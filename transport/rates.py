@@ -51,6 +51,10 @@ class OutageWatch:
         self._streak = self._streak + 1 if gap_ns <= self._silence_ns else 1
         self._last_ns = now_ns
 
+    def silent_ns(self, now_ns: int) -> int:
+        """How long a stream that was flowing has been silent; 0: it never flowed."""
+        return now_ns - self._last_ns if self._streak >= self._arm_frames else 0
+
     def is_outage(self, now_ns: int) -> bool:
         """True: the stream was flowing and is silent for too long now."""
-        return self._streak >= self._arm_frames and now_ns - self._last_ns > self._silence_ns
+        return self.silent_ns(now_ns) > self._silence_ns

@@ -96,22 +96,24 @@ class Actions:
     def _offer(self, page: Page, session: Session, offer: s.Offer) -> None:
         if not page.offers.take(now_ns()):
             page.refuse(Reason.TOO_FAST)
+        elif offer.link >= self._command.links:
+            page.refuse(Reason.OFFER_INVALID, f"there is no link {offer.link}", link=offer.link)
         elif offer.peer == "video":
-            self._video.offer(page, offer.sdp)
+            self._video.offer(page, offer.sdp, offer.link)
         else:
-            task = asyncio.create_task(self._answer(page, session, offer.sdp))
+            task = asyncio.create_task(self._answer(page, session, offer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, page: Page, session: Session, sdp: str) -> None:
+    async def _answer(self, page: Page, session: Session, offer: s.Offer) -> None:
         try:
-            answer = await self._command.answer(session.number, sdp)
+            answer = await self._command.answer(session.number, offer.sdp, offer.link)
         except DataError as error:
             self._notes.write("offer_refused", session=session.number, detail=str(error))
-            page.refuse(Reason.OFFER_INVALID, str(error))
+            page.refuse(Reason.OFFER_INVALID, str(error), link=offer.link)
             return
         if self._hub.page(session.number) is page:
-            page.send(s.Answer(peer="command", sdp=answer))
+            page.send(s.Answer(peer="command", sdp=answer, link=offer.link))
         else:
             self._command.drop(session.number)
 

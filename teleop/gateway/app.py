@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from teleop import channels
-from teleop.config import Config
+from teleop.config import Config, links_of
 from teleop.gateway.actions import Actions
 from teleop.gateway.command import CommandPeers
 from teleop.gateway.doorman import Doorman
@@ -49,11 +49,12 @@ class Gateway:
         self._doorman = Doorman()
         store = SessionStore(run_dir)
         registry = Registry(store.load(), lambda: secrets.token_urlsafe(32))
+        links = links_of(config)
         greeter = Greeter(config, read_site(run_dir))
         sources = Sources(run_dir, config.limits)
         self._hub = Hub(registry, store, self._notes)
-        self._video = VideoPeers(run_dir, self._hub, greeter, self._notes)
-        self._command = CommandPeers(run_dir, registry.drives, self._command_gone)
+        self._video = VideoPeers(run_dir, self._hub, greeter, self._notes, links)
+        self._command = CommandPeers(run_dir, links, registry.drives, self._command_gone)
         events = EventSender(run_dir)
         actions = Actions(self._hub, sources, events, self._command, self._video, self._notes)
         status_box = channels.box(run_dir, channels.GATEWAY_STATUS)
@@ -64,12 +65,12 @@ class Gateway:
         )  # fmt: skip
         self._sources = sources
 
-    def _command_gone(self, session: int, detail: str) -> None:
-        """Tell the page to make its command connection anew, unless it closed it itself."""
-        self._notes.write("command_gone", session=session, detail=detail)
+    def _command_gone(self, session: int, detail: str, link: int) -> None:
+        """Tell the page to make a command connection anew, unless it closed it itself."""
+        self._notes.write("command_gone", session=session, detail=detail, link=link)
         page = self._hub.page(session)
         if page is not None and detail not in CLOSED_BY_PEER:
-            page.refuse(Reason.REBUILD, detail)
+            page.refuse(Reason.REBUILD, detail, link=link)
 
     def _application(self) -> web.Application:
         app = web.Application(

@@ -1,7 +1,8 @@
 """Command path: frames of the driver into guard's mailbox, heartbeats and telemetry out.
 
-A frame is passed on byte for byte. It is refused before anything looks into it when it has another
-size, comes too fast, or comes from a console that does not hold the lease.
+Each console has one connection per link, all carrying the same bytes (`frames.py` takes the first
+copy). A connection that was flowing and went silent is replaced: the page is told, and the old one
+serves until the new one is open (make before break), because it may come back first.
 """
 
 from __future__ import annotations
@@ -10,73 +11,67 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from safety.messages import FRAME_BYTES, GuardReport
-from teleop import channels
+from safety.messages import GuardReport
+from teleop.config import Link
+from teleop.gateway.frames import FrameSink, Intake
 from transport.local.clock import now_ns
+from transport.multilink import LinkQuality
 from transport.rates import OutageWatch, TokenBucket
 from transport.schema import CHANNEL_COMMAND, CHANNEL_TELEMETRY, HEARTBEAT, HEARTBEAT_MAGIC
 from transport.webrtc.data import DataServer
 
-FRAME_RATE_HZ = 400.0
-"""Twice the nominal 200 Hz (reference/safety.md section 10)."""
+FRAME_RATE_HZ = 450.0
+"""Twice the nominal 200 Hz (reference/safety.md section 10) and the link reports."""
 FRAME_BURST = 100.0
 CONNECT_TIMEOUT_NS = 15_000_000_000
-
-
-class FrameSink:
-    """Writes accepted frames to the mailbox and every one of them to the log."""
-
-    def __init__(self, run_dir: Path) -> None:
-        self._mailbox = channels.raw_box(run_dir, channels.COMMAND_FRAME)
-        self._log = channels.ring_writer(run_dir, channels.COMMAND_LOG)
-        self.rejected = 0
-
-    def accept(self, frame: bytes, at_ns: int) -> None:
-        """Pass one frame on to guard."""
-        self._mailbox.write(frame)
-        self._log.write(at_ns.to_bytes(8, "little", signed=True) + frame)
+SILENT_CLOSE_NS = 10_000_000_000
+"""A silent connection that nobody replaced is given up."""
 
 
 class CommandPeer:
-    """One console's command connection."""
+    """One connection: of one console, on one link."""
 
     def __init__(
         self,
-        session: int,
-        sink: FrameSink,
-        drives: Callable[[int], bool],
+        take: Callable[[bytes | str, int], bool],
         on_closed: Callable[[CommandPeer, str], None],
+        on_open: Callable[[CommandPeer], None] = lambda _: None,
+        address: str = "",
     ) -> None:
-        self.session = session
-        self._sink = sink
-        self._drives = drives
-        self._on_closed = on_closed
+        self._take = take
         self._started_ns = now_ns()
         self._bucket = TokenBucket(FRAME_RATE_HZ, FRAME_BURST, self._started_ns)
         self._outage = OutageWatch()
         self._was_open = False
-        self.server = DataServer(self._frame, lambda reason: self._on_closed(self, reason))
+        self.rejected = 0
+        self.told = False
+        """The page knows that this connection is silent."""
+        self.server = DataServer(
+            self._message,
+            lambda reason: on_closed(self, reason),
+            lambda: on_open(self),
+            [address] if address else [],
+        )
 
-    def _frame(self, data: bytes | str) -> None:
+    def _message(self, data: bytes | str) -> None:
         at_ns = now_ns()
-        allowed = self._bucket.take(at_ns)
-        if not allowed or len(data) != FRAME_BYTES or not isinstance(data, bytes):
-            self._sink.rejected += 1
+        if not self._bucket.take(at_ns) or not self._take(data, at_ns):
+            self.rejected += 1
             return
         self._outage.seen(at_ns)
-        if not self._drives(self.session):
-            self._sink.rejected += 1
-            return
-        self._sink.accept(data, at_ns)
 
     @property
     def is_open(self) -> bool:
         """True while frames can arrive."""
         return self.server.is_open(CHANNEL_COMMAND)
 
+    def is_silent(self, at_ns: int) -> bool:
+        """True when it was flowing and is silent for too long."""
+        return self._outage.is_outage(at_ns)
+
     def must_close(self, at_ns: int) -> str | None:
-        """Why this connection is to be given up now: it went silent, or never opened."""
-        if self._outage.is_outage(at_ns):
+        """Why this connection is to be given up now."""
+        if self._outage.silent_ns(at_ns) > SILENT_CLOSE_NS:
             return "silent"
         self._was_open = self._was_open or self.is_open
         if not self._was_open and at_ns - self._started_ns > CONNECT_TIMEOUT_NS:
@@ -84,85 +79,193 @@ class CommandPeer:
         return None
 
 
+class _Console:
+    """One console's connections: per link the current one, and one that will replace it."""
+
+    def __init__(self, intake: Intake, links: int) -> None:
+        self.intake = intake
+        self.current: list[CommandPeer | None] = [None] * links
+        self.coming: list[CommandPeer | None] = [None] * links
+
+    def peers(self) -> list[CommandPeer]:
+        return [peer for peer in (*self.current, *self.coming) if peer is not None]
+
+    def link_of(self, peer: CommandPeer) -> int | None:
+        """The link of a connection that still belongs here."""
+        for peers in (self.current, self.coming):
+            if peer in peers:
+                return peers.index(peer)
+        return None
+
+    def forget(self, peer: CommandPeer) -> None:
+        for peers in (self.current, self.coming):
+            if peer in peers:
+                peers[peers.index(peer)] = None
+
+    def promote(self, peer: CommandPeer) -> CommandPeer | None:
+        """A new connection is open: it takes over; the one before is returned, to be closed."""
+        if peer not in self.coming:
+            return None
+        link = self.coming.index(peer)
+        before, self.current[link], self.coming[link] = self.current[link], peer, None
+        return before
+
+    def link_open(self, link: int, at_ns: int) -> bool:
+        """True while frames flow, or can, over this link."""
+        return any(
+            peer is not None and peer.is_open and not peer.is_silent(at_ns)
+            for peer in (self.current[link], self.coming[link])
+        )
+
+
 class CommandPeers:
-    """The command connections of all consoles, one each."""
+    """The command connections of all consoles."""
 
     def __init__(
         self,
         run_dir: Path,
+        links: tuple[Link, ...],
         drives: Callable[[int], bool],
-        on_gone: Callable[[int, str], None],
+        on_gone: Callable[[int, str, int], None],
     ) -> None:
         self._sink = FrameSink(run_dir)
+        self._links = links
         self._drives = drives
         self._on_gone = on_gone
-        self._peers: dict[int, CommandPeer] = {}
+        self._consoles: dict[int, _Console] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._rejected = 0
+        self._beats = 0
 
     @property
     def rejected(self) -> int:
-        """Frames refused before guard."""
-        return self._sink.rejected
+        """Messages refused before guard."""
+        peers = (peer for console in self._consoles.values() for peer in console.peers())
+        return self._rejected + sum(peer.rejected for peer in peers)
+
+    @property
+    def links(self) -> int:
+        """How many links are configured."""
+        return len(self._links)
 
     def is_open(self, session: int) -> bool:
-        """True while this session's command channel is open."""
-        peer = self._peers.get(session)
-        return peer is not None and peer.is_open
+        """True while this session's frames can arrive over any link."""
+        console = self._consoles.get(session)
+        now = now_ns()
+        return console is not None and any(
+            console.link_open(link, now) for link in range(self.links)
+        )
+
+    def quality(self, session: int, at_ns: int) -> tuple[LinkQuality, ...]:
+        """Each link of a console; empty: it is not connected."""
+        console = self._consoles.get(session)
+        if console is None:
+            return ()
+        return tuple(
+            console.intake.quality(link, at_ns, is_open=console.link_open(link, at_ns))
+            for link in range(self.links)
+        )
 
     def any_open(self) -> bool:
         """True while anybody listens to telemetry."""
-        return any(peer.is_open for peer in self._peers.values())
+        return any(peer.is_open for c in self._consoles.values() for peer in c.peers())
 
-    async def answer(self, session: int, sdp: str) -> str:
-        """Answer an offer; an older connection of the session is closed. OfferError: unusable."""
-        self.drop(session)
-        peer = CommandPeer(session, self._sink, self._drives, self._closed)
-        self._peers[session] = peer
+    async def answer(self, session: int, sdp: str, link: int = 0) -> str:
+        """Answer an offer; the connection before it serves until the new one is open.
+
+        OfferError: unusable.
+        """
+        console = self._console(session)
+        older = console.coming[link]
+        if older is not None:
+            self._forget(console, older)
+
+        def take(data: bytes | str, at_ns: int) -> bool:
+            return console.intake.take(link, data, at_ns, drives=self._drives(session))
+
+        peer = CommandPeer(
+            take,
+            lambda gone, reason: self._closed(session, gone, reason),
+            lambda opened: self._opened(session, opened),
+            self._links[link].address,
+        )
+        console.coming[link] = peer
         try:
             return await peer.server.answer(sdp)
         except BaseException:
-            self._forget(peer)
+            self._forget(console, peer)
             raise
 
     def drop(self, session: int) -> None:
-        """Close this session's connection, if any."""
-        peer = self._peers.get(session)
-        if peer is not None:
-            self._forget(peer)
+        """Close this session's connections, if any."""
+        console = self._consoles.pop(session, None)
+        for peer in console.peers() if console else []:
+            self._close(peer)
 
     def check(self, at_ns: int) -> None:
-        """Give up connections that are silent or never opened."""
-        for peer in list(self._peers.values()):
-            reason = peer.must_close(at_ns)
-            if reason is not None:
-                self._forget(peer)
-                self._on_gone(peer.session, reason)
+        """Tell pages about silent connections; give up those that stay so, or never opened."""
+        for session, console in self._consoles.items():
+            for peer in console.peers():
+                link = console.link_of(peer) or 0
+                reason = peer.must_close(at_ns)
+                if reason is not None:
+                    self._forget(console, peer)
+                if (reason or peer.is_silent(at_ns)) and not peer.told:
+                    peer.told = True
+                    self._on_gone(session, reason or "silent", link)
 
     def heartbeat(self, report: GuardReport) -> None:
-        """Send guard's newest stamp to every console."""
-        beat = HEARTBEAT.pack(HEARTBEAT_MAGIC, 0, report.stamp_ns, report.nonce, report.epoch)
-        for peer in self._peers.values():
-            peer.server.send(CHANNEL_COMMAND, beat)
+        """Send guard's newest stamp to every console over every link."""
+        self._beats = (self._beats + 1) & 0xFFFF
+        beat = HEARTBEAT.pack(
+            HEARTBEAT_MAGIC, self._beats, report.stamp_ns, report.nonce, report.epoch
+        )
+        self._send(CHANNEL_COMMAND, beat)
 
     def telemetry(self, packed: bytes) -> None:
-        """Send telemetry to every console."""
-        for peer in self._peers.values():
-            peer.server.send(CHANNEL_TELEMETRY, packed)
+        """Send telemetry to every console over every link."""
+        self._send(CHANNEL_TELEMETRY, packed)
 
     async def close(self) -> None:
         """Close all connections."""
-        for peer in list(self._peers.values()):
-            self._forget(peer)
+        for session in list(self._consoles):
+            self.drop(session)
         await asyncio.gather(*self._closing)
 
-    def _closed(self, peer: CommandPeer, reason: str) -> None:
-        if self._peers.get(peer.session) is peer:
-            self._forget(peer)
-            self._on_gone(peer.session, reason)
+    def _console(self, session: int) -> _Console:
+        if session not in self._consoles:
+            intake = Intake(self._sink, self.links, now_ns())
+            self._consoles[session] = _Console(intake, self.links)
+        return self._consoles[session]
 
-    def _forget(self, peer: CommandPeer) -> None:
-        if self._peers.get(peer.session) is peer:
-            del self._peers[peer.session]
+    def _send(self, label: str, data: bytes) -> None:
+        for console in self._consoles.values():
+            for peer in console.peers():
+                peer.server.send(label, data)
+
+    def _opened(self, session: int, peer: CommandPeer) -> None:
+        console = self._consoles.get(session)
+        before = console.promote(peer) if console else None
+        if before is not None:
+            self._close(before)
+
+    def _closed(self, session: int, peer: CommandPeer, reason: str) -> None:
+        console = self._consoles.get(session)
+        link = console.link_of(peer) if console else None
+        if console is None or link is None:
+            return
+        replaced = peer is not console.current[link] or console.coming[link] is not None
+        self._forget(console, peer)
+        if not replaced:
+            self._on_gone(session, reason, link)
+
+    def _forget(self, console: _Console, peer: CommandPeer) -> None:
+        console.forget(peer)
+        self._close(peer)
+
+    def _close(self, peer: CommandPeer) -> None:
+        self._rejected += peer.rejected
+        peer.rejected = 0
         task = asyncio.create_task(peer.server.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

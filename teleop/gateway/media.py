@@ -118,13 +118,16 @@ class MediaLink:
             if not waiting.done():
                 waiting.set_exception(MediaError("media was restarted"))
 
-    async def offer(self, peer: str, sdp: str) -> str:
-        """Media's answer to a video offer; MediaError: none."""
+    async def offer(self, peer: str, sdp: str, address: str = "") -> str:
+        """Media's answer to a video offer, from its `address` (empty: any of the site's).
+
+        MediaError: none.
+        """
         if self._writer is None or len(self._pending) >= MAX_PENDING:
             raise MediaError("media is not connected")
         waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._pending[peer] = waiting
-        self._write({"op": "offer", "peer": peer, "sdp": sdp})
+        self._write({"op": "offer", "peer": peer, "sdp": sdp, "address": address})
         try:
             return await asyncio.wait_for(waiting, ANSWER_TIMEOUT_S)
         except TimeoutError:

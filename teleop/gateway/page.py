@@ -16,8 +16,9 @@ from transport.sessions import Session
 
 MAX_WAITING = 256
 """Messages waiting for one page; a page that takes none of them is closed and may come back."""
-OFFER_RATE_HZ = 1.0
-OFFER_BURST = 8.0
+OFFER_RATE_HZ = 2.0
+OFFER_BURST = 16.0
+"""Two connections per link, made anew a few times while a link comes back."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -54,9 +55,11 @@ class Page:
             self._closing = True
         self._wake.set()
 
-    def refuse(self, reason: Reason, detail: str = "", *, close: bool = False) -> None:
-        """Say no, with a key of the text table."""
-        self.send(s.Refused(reason=reason, detail=detail[:256], close=close))
+    def refuse(
+        self, reason: Reason, detail: str = "", *, close: bool = False, link: int = -1
+    ) -> None:
+        """Say no, with a key of the text table; `link`: what it is about, -1 all."""
+        self.send(s.Refused(reason=reason, detail=detail[:256], close=close, link=link))
         if close:
             self.close()
 

@@ -18,6 +18,7 @@ from teleop.gateway.video import VideoPeers
 from teleop.gateway.view import change_key, compose
 from transport.local.clock import now_ns
 from transport.local.mailbox import Mailbox
+from transport.multilink import LinkQuality
 from transport.schema import Role, Telemetry
 
 MS = 1_000_000
@@ -80,7 +81,7 @@ class Pump:
 
     def newest_status(self) -> str:
         """Status for a page that has just joined."""
-        return encode_status(compose(self._sources.facts(now_ns())))
+        return encode_status(compose(self._sources.facts(now_ns(), self._links(now_ns()))))
 
     async def run(self) -> None:
         """Tick until cancelled."""
@@ -117,7 +118,7 @@ class Pump:
             self._sources.sample(at_ns)
         elif not moved:
             return
-        telemetry = compose(self._sources.facts(at_ns))
+        telemetry = compose(self._sources.facts(at_ns, self._links(at_ns)))
         key = change_key(telemetry)
         changed = key != self._key
         self._key = key
@@ -144,6 +145,10 @@ class Pump:
             for page in pages:
                 page.send_status(text)
 
+    def _links(self, at_ns: int) -> tuple[LinkQuality, ...]:
+        """The links of the console that drives."""
+        return self._command.quality(self._hub.registry.lease, at_ns)
+
     def own_status(self, at_ns: int) -> GatewayStatus:
         """What guard is told about people and connections."""
         lease = self._hub.registry.lease
@@ -163,6 +168,6 @@ class Pump:
             talk=self._hub.talking,
             lease_changes=self._hub.registry.lease_changes,
             frames_rejected=self._command.rejected,
-            links=1,
-            link_silent_ms=0.0,
+            links=self._command.links,
+            link_silent_ms=max((q.silent_ms for q in self._links(at_ns)), default=0.0),
         )

@@ -12,6 +12,7 @@ from safety.messages import ArmState, GuardReport, MediaStatus, ServoReport
 from teleop import channels
 from teleop.gateway.view import Facts
 from transport.local.mailbox import Mailbox
+from transport.multilink import LinkQuality
 from transport.percentile import LatencyWindow
 
 MIN_SILENCE_NS = 100_000_000
@@ -71,7 +72,7 @@ class Sources:
             self._loop.add(now_ns, self.report.loop_ms)
             self._age.add(now_ns, self.report.age_ms)
 
-    def facts(self, now_ns: int) -> Facts:
+    def facts(self, now_ns: int, links: tuple[LinkQuality, ...]) -> Facts:
         """Everything one telemetry message is made of."""
         arm, servo = _value(self._arm), _value(self._servo)
         servo_alive = servo is not None and now_ns - servo.stamp_ns <= self._servo_ns
@@ -88,6 +89,7 @@ class Sources:
             loop=self._loop.percentiles(now_ns),
             age=self._age.percentiles(now_ns),
             record_drops=self._record_drops,
+            links=links,
         )
 
     def poll_record(self) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from pathlib import Path
 
+from teleop.config import Link
 from teleop.gateway.errors import MediaError
 from teleop.gateway.hub import Hub
 from teleop.gateway.media import MediaLink
@@ -27,43 +28,51 @@ VIEWERS = (Role.CONSOLE, Role.OBSERVER)
 class VideoPeers:
     """Which session has which video connection at media."""
 
-    def __init__(self, run_dir: Path, hub: Hub, greeter: Greeter, notes: Notes) -> None:
+    def __init__(
+        self, run_dir: Path, hub: Hub, greeter: Greeter, notes: Notes, links: tuple[Link, ...]
+    ) -> None:
         self._hub = hub
         self._greeter = greeter
         self._notes = notes
-        self._peers: dict[int, str] = {}
+        self._links = links
+        self._peers: dict[tuple[int, int], str] = {}
+        """By session and link."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.link = MediaLink(run_dir, self._image, self._up, self._error)
 
     def is_open(self, session: int) -> bool:
         """True while media serves a connection of this session (as far as we know)."""
-        return self.link.is_up and session in self._peers
+        return self.link.is_up and any(owner == session for owner, _ in self._peers)
 
-    def offer(self, page: Page, sdp: str) -> None:
+    def offer(self, page: Page, sdp: str, link: int) -> None:
         """Pass a page's offer on; the answer follows when media has made it."""
-        task = asyncio.create_task(self._exchange(page, sdp))
+        task = asyncio.create_task(self._exchange(page, sdp, link))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _exchange(self, page: Page, sdp: str) -> None:
+    async def _exchange(self, page: Page, sdp: str, link: int) -> None:
         session = page.session.number if page.session else 0
-        peer = f"{session}.{secrets.token_hex(4)}"
+        peer = f"{session}.{link}.{secrets.token_hex(4)}"
         try:
-            answer = await self.link.offer(peer, without_names(sdp))
+            answer = await self.link.offer(peer, without_names(sdp), self._links[link].address)
         except MediaError as error:
             self._notes.write("video_refused", session=session, detail=str(error))
-            page.refuse(Reason.MEDIA_UNAVAILABLE, str(error))
+            page.refuse(Reason.MEDIA_UNAVAILABLE, str(error), link=link)
             return
         if self._hub.page(session) is not page:
             self.link.close_peer(peer)
             return
-        self.drop(session)
-        self._peers[session] = peer
-        page.send(s.Answer(peer="video", sdp=answer))
+        self._drop_link(session, link)
+        self._peers[session, link] = peer
+        page.send(s.Answer(peer="video", sdp=answer, link=link))
 
     def drop(self, session: int) -> None:
-        """The session's connection is no longer wanted."""
-        peer = self._peers.pop(session, None)
+        """The session's connections are no longer wanted."""
+        for link in range(len(self._links)):
+            self._drop_link(session, link)
+
+    def _drop_link(self, session: int, link: int) -> None:
+        peer = self._peers.pop((session, link), None)
         if peer is not None:
             self.link.close_peer(peer)
 

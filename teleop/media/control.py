@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from transport.schema import ImageState, Sdp, Text64
+from transport.webrtc.ice import on_addresses
 
 MAX_LINE = 131_072
 
@@ -24,6 +25,8 @@ class Offer(msgspec.Struct, frozen=True, tag_field="op", tag="offer"):
 
     peer: Text64
     sdp: Sdp
+    address: Text64 = ""
+    """Our address on the viewer's link; empty: any of the site's."""
 
 
 class Close(msgspec.Struct, frozen=True, tag_field="op", tag="close"):
@@ -127,7 +130,8 @@ class ControlServer:
 
     async def _offer(self, owner: int, request: Offer, writer: asyncio.StreamWriter) -> None:
         try:
-            sdp = await self._handler.offer(owner, request.peer, request.sdp)
+            with on_addresses([request.address] if request.address else []):
+                sdp = await self._handler.offer(owner, request.peer, request.sdp)
         except self._refusals as error:
             _send(writer, _error(request.peer, str(error)))
             return

@@ -175,9 +175,10 @@ def test_an_outage_rebuilds_the_command_connection(tmp_path: Path) -> None:
                 data.client.send_command(number.to_bytes(1, "big") * FRAME_BYTES)
                 await asyncio.sleep(0.004)
             await console.next(s.Refused, reason=Reason.REBUILD)
-            await until(lambda: data.client.closed)
             await until(lambda: not here.world.status().console_open)
+            assert not data.client.closed, "the old connection serves until there is a new one"
             again = await console.open_data()
+            await until(lambda: data.client.closed)
             again.client.send_command(b"n" * FRAME_BYTES)
             await until(lambda: (here.world.frame_box.read() or (0, b""))[1] == b"n" * FRAME_BYTES)
             await again.client.close()

@@ -15,7 +15,10 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from safety.messages import FRAME_BYTES
 from teleop import channels
-from teleop.gateway.command import CommandPeer, CommandPeers, FrameSink
+from teleop.config import DEFAULT_LINKS
+from teleop.gateway.command import CommandPeer, CommandPeers
+from teleop.gateway.frames import FrameSink, Intake
+from transport.local.clock import now_ns
 from transport.schema import CHANNEL_COMMAND, CHANNEL_TELEMETRY
 from transport.webrtc import ice
 from transport.webrtc.data import DataClient, DataServer, OfferError, is_strong
@@ -176,28 +179,35 @@ def fake_run(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def peer_of(sink: FrameSink, *, drives: bool = True) -> CommandPeer:
+    intake = Intake(sink, 1, now_ns())
+    return CommandPeer(
+        lambda data, at_ns: intake.take(0, data, at_ns, drives=drives), lambda *_: None
+    )
+
+
 def test_generated_bad_frames_never_reach_guard_and_good_ones_still_do(tmp_path: Path) -> None:
     async def scenario() -> None:
         run_dir = fake_run(tmp_path)
         box = channels.raw_box(run_dir, channels.COMMAND_FRAME)
         sink = FrameSink(run_dir)
-        peer = CommandPeer(1, sink, lambda session: session == 1, lambda *_: None)
+        peer = peer_of(sink)
         rng = random.Random("frames")
         for _ in range(1500):
-            size = rng.choice([0, 1, 123, 125, 128, 1100, 16384, rng.randrange(FRAME_BYTES)])
+            size = rng.choice([0, 1, 32, 123, 125, 128, 1100, 16384, rng.randrange(FRAME_BYTES)])
             data: bytes | str = rng.randbytes(size)
             if rng.random() < 0.2:
                 data = "x" * rng.choice([0, 5, FRAME_BYTES])
-            peer._frame(data)
+            peer._message(data)
         assert box.read() is None
-        assert sink.rejected == 1500
-        other = CommandPeer(2, sink, lambda session: session == 1, lambda *_: None)
-        other._frame(bytes(FRAME_BYTES))
+        assert peer.rejected == 1500
+        other = peer_of(sink, drives=False)
+        other._message(bytes(FRAME_BYTES))
         assert box.read() is None, "a console without the lease"
-        fresh = CommandPeer(1, sink, lambda session: session == 1, lambda *_: None)
+        fresh = peer_of(sink)
         frame = rng.randbytes(FRAME_BYTES)
-        fresh._frame(frame)
-        assert box.read() == (1, frame)
+        fresh._message(frame)
+        assert box.read() == (1, frame), "unreadable, but guard counts what it refuses"
         log = channels.ring_reader(run_dir, channels.COMMAND_LOG, from_oldest=True)
         assert [raw[8:] for _, raw in log.read()] == [frame]
         for one in (peer, other, fresh):
@@ -208,34 +218,41 @@ def test_generated_bad_frames_never_reach_guard_and_good_ones_still_do(tmp_path:
 
 def test_a_flood_is_cut_to_the_burst(tmp_path: Path) -> None:
     async def scenario() -> None:
-        sink = FrameSink(fake_run(tmp_path))
-        peer = CommandPeer(1, sink, lambda _: True, lambda *_: None)
+        peer = peer_of(FrameSink(fake_run(tmp_path)))
         for _ in range(5000):
-            peer._frame(bytes(FRAME_BYTES))
+            peer._message(bytes(FRAME_BYTES))
         # 5000 frames in well under ten seconds: the burst and what is refilled meanwhile.
-        assert sink.rejected >= 500
+        assert peer.rejected >= 400
         await peer.server.close()
 
     run(scenario())
 
 
-def test_a_new_offer_of_a_session_replaces_its_connection(tmp_path: Path) -> None:
+def test_a_new_connection_of_a_session_takes_over_when_it_is_open(tmp_path: Path) -> None:
     async def scenario() -> None:
         told: list[Any] = []
-        peers = CommandPeers(fake_run(tmp_path), lambda _: True, lambda *why: told.append(why))
-        clients = []
-        for _ in range(2):
-            client = DataClient(lambda _: None, lambda _: None)
-            await client.accept(await peers.answer(1, await client.offer()))
-            await client.opened()
-            clients.append(client)
-        await until(lambda: clients[0].closed and peers.is_open(1))
-        assert told == []
+        peers = CommandPeers(
+            fake_run(tmp_path), DEFAULT_LINKS, lambda _: True, lambda *why: told.append(why)
+        )
+        first, second = (DataClient(lambda _: None, lambda _: None) for _ in range(2))
+        await first.accept(await peers.answer(1, await first.offer()))
+        await first.opened()
+        await until(lambda: peers.is_open(1))
+        answer = await peers.answer(1, await second.offer())
+        assert peers.is_open(1), "make before break"
+        assert not first.closed
         with pytest.raises(OfferError):
             await peers.answer(1, "v=0\r\n")
-        assert not peers.is_open(1)
+        assert peers.is_open(1), "a bad offer ends nothing"
+        answer = await peers.answer(
+            1, await (third := DataClient(lambda _: None, lambda _: None)).offer()
+        )
+        await third.accept(answer)
+        await third.opened()
+        await until(lambda: first.closed and peers.is_open(1))
+        assert told == []
         await peers.close()
-        for client in clients:
+        for client in (first, second, third):
             await client.close()
 
     run(scenario())

@@ -35,10 +35,16 @@ def check(sctp: RTCSctpTransport) -> None:
 
 
 def send(channel: RTCDataChannel, data: bytes) -> bool:
-    """Send `data` (one chunk at most); False: it took the place of an older message."""
-    if len(data) > USERDATA_MAX_LENGTH:
-        raise ValueError(f"{len(data)} bytes, one chunk holds {USERDATA_MAX_LENGTH}")
+    """Send `data`; False: it took the place of an older message.
+
+    What does not fit one chunk (none of ours) replaces nothing: it is dropped while one waits.
+    """
     sctp = channel.transport
+    if len(data) > USERDATA_MAX_LENGTH:
+        if waiting(channel):
+            return False
+        channel.send(data)
+        return True
     if _replace_chunk(sctp._outbound_queue, channel, data):
         return False
     if _replace_waiting(sctp._data_channel_queue, channel, data):

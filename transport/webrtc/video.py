@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.rtcrtpsender import RTCRtpSender
 
+from transport.dscp import TrafficClass
 from transport.local.clock import now_ns
 from transport.redundancy import Duplicates, Redundancy
 from transport.rtp import payloads_of
 from transport.webrtc import patches
+from transport.webrtc.ice import mark_sockets
 from transport.webrtc.patches.sender import ReceiverReport
 from transport.webrtc.stream import SentPicture, Shaping, ViewerStream
 
@@ -138,6 +140,7 @@ class _Peer:
         try:
             await self.connection.setRemoteDescription(offer)
             await self.connection.setLocalDescription(await self.connection.createAnswer())
+            mark_sockets(self.connection, TrafficClass.VIDEO)
         except Exception as error:  # aiortc raises many kinds on a malformed description
             self._refused = True
             reason = f"{type(error).__name__}: {error}"
