@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 EPOCH_NS = 1_000_000_000_000
 """Virtual worlds begin here: no stamp is near zero."""
@@ -25,20 +25,14 @@ class Task:
     frozen_until_ns: int = 0
 
 
-@dataclass(order=True, slots=True)
-class _Entry:
-    due_ns: int
-    order: int
-    action: Callable[[int], None] = field(compare=False)
-
-
 class VirtualClock:
     """Runs everything of one virtual world in one thread."""
 
     def __init__(self, start_ns: int = EPOCH_NS) -> None:
         self.now_ns = start_ns
         self.start_ns = start_ns
-        self._heap: list[_Entry] = []
+        self._heap: list[tuple[int, int, Callable[[int], None]]] = []
+        """(due, order of scheduling, action): tuples compare fast, and no two orders are equal."""
         self._order = 0
 
     @property
@@ -49,7 +43,7 @@ class VirtualClock:
     def at(self, due_ns: int, action: Callable[[int], None]) -> None:
         """Run `action(now_ns)` once, at `due_ns` or now when that is past."""
         self._order += 1
-        heapq.heappush(self._heap, _Entry(max(due_ns, self.now_ns), self._order, action))
+        heapq.heappush(self._heap, (max(due_ns, self.now_ns), self._order, action))
 
     def every(
         self, name: str, period_ns: int, run: Callable[[int, int], None], phase: float = 0.0
@@ -65,10 +59,10 @@ class VirtualClock:
 
     def run_to(self, end_ns: int) -> None:
         """Run everything that is due up to `end_ns`."""
-        while self._heap and self._heap[0].due_ns <= end_ns:
-            entry = heapq.heappop(self._heap)
-            self.now_ns = entry.due_ns
-            entry.action(entry.due_ns)
+        while self._heap and self._heap[0][0] <= end_ns:
+            due_ns, _, action = heapq.heappop(self._heap)
+            self.now_ns = due_ns
+            action(due_ns)
         self.now_ns = max(self.now_ns, end_ns)
 
     def _schedule(self, task: Task, due_ns: int) -> None:

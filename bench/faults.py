@@ -14,6 +14,7 @@ from bench import trace
 from bench.world import World
 from robot_sim.sensor import SensorFault
 from safety.states import Cause, EventKind, State
+from transport.impair import Link
 
 STOPPED = frozenset({State.HOLD, State.SAFE_STOP, State.ESTOP, State.FAULT})
 _HOLD = frozenset({State.HOLD})
@@ -96,6 +97,7 @@ def problems(outcome: Outcome, fault: Fault, cycle_ms: float) -> list[str]:
 
 def slow_video(world: World, delay_ms: float) -> None:
     """From now on pictures take longer to the console."""
+    assert isinstance(world.video, Link), "a world without links of its own"
     world.video.profile = replace(world.video.profile, delay_ms=delay_ms)
 
 

@@ -30,6 +30,11 @@ class ConsolePage:
         self._mark = -1
         self._sampled: SafetyFrame | None = None
 
+    @property
+    def sequence(self) -> int:
+        """Sequence number of the newest safety frame."""
+        return self.console.sequence
+
     def present(self, rtp_timestamp: int, now_ns: int, mark: int) -> None:
         """A frame came on screen, with `mark` drawn into it (-1: none)."""
         self._mark = mark

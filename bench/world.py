@@ -1,7 +1,8 @@
 """The whole system in one process on a virtual clock: deterministic by seed, faster than real time.
 
 Real: arm box, servo, guard, the safety frame, the scripted people. Simulated: processes as tasks,
-links as `transport.impair.Link`, the gateway as forwarding, the ultrasound source as frame stamps.
+links as `transport.impair.Link` (several at once: `bench/network.py`), the gateway as forwarding,
+the ultrasound source as frame stamps.
 Fault hooks are the public attributes and the methods under "Faults".
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bench.clock import VirtualClock
+from bench.network import CONTROL_BYTES, Bundle, Direction, Pictures, Stream
 from bench.people import LOOK_NS, SAMPLE_NS, BedsidePage, ConsolePage, seen_of
 from bench.site import RobotSite
 from bench.source import SimulatedSource
@@ -20,13 +22,15 @@ from safety.messages import FrameStamp, GatewayStatus
 from safety.states import EventKind, Source
 from teleop.processes import spec
 from teleop.scripted.persons import Act, Plan, Seen
-from transport.impair import Link, LinkProfile
+from transport.impair import Link, LinkProfile, PathProfile, paths
 
 CONSOLE_SESSION = 11
 BEDSIDE_SESSION = 12
 HEARTBEAT_NS = 4_000_000
 TELEMETRY_NS = 10_000_000
 GATEWAY_NS = 2_000_000
+COPY_NS = 2_000_000
+"""Between the copies of one command: a random loss seldom hits both."""
 DECODE_NS = 3_000_000
 """Reassembly and decoding at the console (reference/media_transport.md 3.1)."""
 KEY_NS = 100_000_000
@@ -52,6 +56,14 @@ class WorldOptions:
     down: LinkProfile = NEAR
     video: LinkProfile = NEAR
     plan: Plan = field(default_factory=Plan)
+    links: tuple[PathProfile, ...] = ()
+    """Whole links instead of `up`, `down` and `video`: all of them at once, first copy wins."""
+    stream: Stream = field(default_factory=Stream)
+    """Pictures on `links`."""
+    copies: int = 1
+    """How often the console sends each command, `COPY_NS` apart."""
+    display_hz: float = 0.0
+    """The screen shows a picture at its next refresh; 0: at once (a native console)."""
 
 
 class World:
@@ -63,10 +75,13 @@ class World:
         self.clock = VirtualClock()
         origin_ns = self.clock.start_ns
         self.site = RobotSite(self.options.limits, seed)
-        self.up = Link(self.options.up, 2 * seed + 1, origin_ns)
-        self.down = Link(self.options.down, 3 * seed + 2, origin_ns)
-        self.video = Link(self.options.video, 5 * seed + 3, origin_ns)
+        self.up: Direction = Link(self.options.up, 2 * seed + 1, origin_ns)
+        self.down: Direction = Link(self.options.down, 3 * seed + 2, origin_ns)
+        self.video: Direction = Link(self.options.video, 5 * seed + 3, origin_ns)
         self.source = SimulatedSource(self._send_frame, self.clock.at)
+        self.pictures: Pictures | None = None
+        if self.options.links:
+            self._lay_links(seed, origin_ns)
         hash32 = limits_hash(self.options.limits)
         self.page = ConsolePage(CONSOLE_SESSION, hash32, seed, self.options.plan)
         self.bedside = BedsidePage()
@@ -77,7 +92,19 @@ class World:
         self._seen: Seen | None = None
         self._last_heartbeat_ns = 0
         self._last_telemetry_ns = 0
+        self.on_sampled: Callable[[int, int], None] = lambda seq, now_ns: None
+        self.on_arrived: Callable[[int, int], None] = lambda seq, now_ns: None
+        """Hear (sequence, time) of every command sampled, and of every copy; for witnesses."""
+        self._taken = 0
         self._start_tasks()
+
+    def _lay_links(self, seed: int, origin_ns: int) -> None:
+        """Commands up; heartbeats, telemetry and pictures down, through the same queues."""
+        laid = paths(self.options.links, seed, origin_ns)
+        self.up = Bundle([path.up for path in laid])
+        self.down = self.video = down = Bundle([path.down for path in laid])
+        self.pictures = Pictures(down, self.options.stream, self.clock.at)
+        self.source.fps = self.options.stream.fps
 
     def _start_tasks(self) -> None:
         period_ns = 1_000_000_000 // self.options.control_hz
@@ -191,8 +218,19 @@ class World:
 
     def _send_frame(self, now_ns: int, stamp: FrameStamp) -> None:
         self.site.stamps.append(stamp)
+        if self.pictures is not None:
+            self.pictures.send(now_ns, lambda at_ns: self._decode(at_ns, stamp))
+            return
         for due_ns in self.video.deliver(now_ns):
-            self.clock.at(due_ns + DECODE_NS, lambda at_ns: self._present(at_ns, stamp))
+            self._decode(due_ns, stamp)
+
+    def _decode(self, now_ns: int, stamp: FrameStamp) -> None:
+        """The last packet arrives: decode it, and wait for the screen's refresh."""
+        shown_ns = now_ns + DECODE_NS
+        if self.options.display_hz > 0.0:
+            refresh_ns = round(1e9 / self.options.display_hz)
+            shown_ns = -(-shown_ns // refresh_ns) * refresh_ns
+        self.clock.at(shown_ns, lambda at_ns: self._present(at_ns, stamp))
 
     def _present(self, now_ns: int, stamp: FrameStamp) -> None:
         self.page.present(stamp.rtp_timestamp, now_ns, stamp.mark)
@@ -201,11 +239,20 @@ class World:
         frame = self.page.sample(now_ns)
         if frame is None:
             return
-        for due_ns in self.up.deliver(now_ns):
-            self.clock.at(due_ns, lambda at_ns: self._take_frame(frame))
+        seq = self.page.sequence
+        self.on_sampled(seq, now_ns)
+        for copy in range(self.options.copies):
+            self.clock.at(now_ns + copy * COPY_NS, lambda at_ns: self._send_command(frame, seq))
 
-    def _take_frame(self, frame: bytes) -> None:
-        if self.gateway_alive:
+    def _send_command(self, frame: bytes, seq: int) -> None:
+        for due_ns in self.up.deliver(self.clock.now_ns, CONTROL_BYTES):
+            self.clock.at(due_ns, lambda at_ns: self._take_frame(frame, seq))
+
+    def _take_frame(self, frame: bytes, seq: int) -> None:
+        """Like the gateway: what was overtaken, or is a copy, is dropped."""
+        self.on_arrived(seq, self.clock.now_ns)
+        if self.gateway_alive and seq > self._taken:
+            self._taken = seq
             self.site.frame.put(frame)
 
     def _step_gateway(self, now_ns: int, lateness_ns: int) -> None:
@@ -216,7 +263,7 @@ class World:
         if self.site.report.seq and now_ns - self._last_heartbeat_ns >= HEARTBEAT_NS:
             self._last_heartbeat_ns = now_ns
             beat = (report.stamp_ns, report.nonce, report.epoch)
-            for due_ns in self.down.deliver(now_ns):
+            for due_ns in self.down.deliver(now_ns, CONTROL_BYTES):
                 self.clock.at(due_ns, lambda at_ns: self.page.console.heartbeat(*beat))
         if self.site.report.seq and now_ns - self._last_telemetry_ns >= TELEMETRY_NS:
             self._last_telemetry_ns = now_ns
@@ -225,7 +272,7 @@ class World:
     def _send_telemetry(self, now_ns: int) -> None:
         seen = seen_of(self.site.report.value, self.site.servo_report.value)
         stamp_us = self.site.arm.value.force_stamp_ns // 1000
-        for due_ns in self.down.deliver(now_ns):
+        for due_ns in self.down.deliver(now_ns, CONTROL_BYTES):
             self.clock.at(due_ns, lambda at_ns: self._render(at_ns, stamp_us, seen))
 
     def _render(self, now_ns: int, stamp_us: int, seen: Seen) -> None:

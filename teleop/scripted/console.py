@@ -47,6 +47,11 @@ class Console:
         self._sampled_ns = 0
 
     @property
+    def sequence(self) -> int:
+        """Sequence number of the newest sample."""
+        return self._seq
+
+    @property
     def phase(self) -> int:
         """Where the scan stands (`persons.Phase`)."""
         return self.expert.phase
