@@ -20,6 +20,12 @@ TYPE_COMMAND = 1
 
 FLAG_DEADMAN = 1
 FLAG_CLUTCH = 2
+FLAG_HANDLE = 4
+"""The hand feels: a haptic handle."""
+FLAG_TOUCH_FELT = 8
+"""Bits 4 and 5 carry the number of the touch that is felt."""
+TOUCH_SHIFT = 4
+TOUCH_MASK = 3
 
 V_UNIT_M_S = 1e-5
 """Unit of hand velocity on the wire (i16: +-0.327 m/s)."""
@@ -39,7 +45,7 @@ FIELDS: tuple[tuple[str, str, str, str], ...] = (
     ("dwell_us", "I", "us", "time that frame had been on screen, 0..100000"),
     ("haptic_echo_us", "I", "us", "stamp of the last rendered telemetry, modulo 2^32"),
     ("haptic_dwell_us", "I", "us", "time since it was rendered"),
-    ("flags", "B", "-", "1 deadman, 2 clutch"),
+    ("flags", "B", "-", "1 deadman, 2 clutch, 4 haptic handle, 8 touch felt, 16 and 32 its number"),
     ("mode", "B", "-", "0 probe, 1 needle"),
     ("deadman_edges", "H", "-", "counts presses, modulo 65536"),
     ("hand_p_m", "3f", "m", "hand position, view frame, accumulated"),
@@ -96,6 +102,18 @@ class SafetyFrame:
     def clutch(self) -> bool:
         """Clutch pressed: the hand moves without the robot."""
         return bool(self.flags & FLAG_CLUTCH)
+
+    @property
+    def handle(self) -> bool:
+        """The command comes from a haptic handle."""
+        return bool(self.flags & FLAG_HANDLE)
+
+    @property
+    def touch_echo(self) -> int:
+        """Number of the touch that the hand feels, -1: none."""
+        if not self.flags & FLAG_TOUCH_FELT:
+            return -1
+        return self.flags >> TOUCH_SHIFT & TOUCH_MASK
 
 
 def _units(values: Vec3, unit: float) -> tuple[int, ...]:
@@ -190,4 +208,6 @@ def command_of(frame: SafetyFrame) -> Command:
         hand_w_rad_s=frame.hand_w_rad_s,
         force_ref_n=frame.force_ref_n,
         needle_v_m_s=frame.needle_v_m_s,
+        handle=frame.handle,
+        touch_echo=frame.touch_echo,
     )

@@ -132,6 +132,10 @@ class Command:
     force_ref_n: float
     """Wanted normal force; below 0.5 N means: stay off the skin (lift off when in contact)."""
     needle_v_m_s: float
+    handle: bool
+    """A haptic handle: its force reference counts once its hand feels the touch."""
+    touch_echo: int
+    """Number of the touch that is felt, 0..3; -1: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +215,8 @@ class ServoReport:
     """How far breathing lets the needle advance, 0..1."""
     needle_pivot_rad: float
     """Turn of the guide about the entry point since the needle left home."""
+    touch: int
+    """Counts touches modulo 4; a haptic hand echoes it."""
 
 
 @dataclass(frozen=True, slots=True)

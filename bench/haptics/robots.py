@@ -122,7 +122,7 @@ class ForceRobot:
         self.measured_n = self.sensor.measure(self.force_n, dt_s)
         goal_n = reference_n
         if self.touch_cap:
-            goal_n = self.touch.reference_n(reference_n, echo, True)
+            goal_n = self.touch.reference_n(reference_n, echo)
         self._track(goal_n >= WANT_CONTACT_N, now_ns, dt_s)
         wanted = self._speed(hand_m, hand_m_s, goal_n, dt_s)
         gain = 1.0 - math.exp(-2.0 * math.pi * ARM_BANDWIDTH_HZ * dt_s)
@@ -147,7 +147,7 @@ class ForceRobot:
             self.fit.touch(self.p_m, self.measured_n)
         if before in PRESSING and not pressing:
             self._lost_m = self.p_m
-        self.touch.observe(self.contact.state is not ContactState.FREE)
+        self.touch.observe(self.contact.state is not ContactState.FREE, new_contact=True)
         if pressing:
             landing = self.contact.state is ContactState.TOUCH
             self.law.stiffness.update(self.p_m, self.measured_n, dt_s, landing=landing)

@@ -21,17 +21,20 @@ class TouchCap:
     touch: int = 0
     """Number of the contact now, or of the last one."""
     touching: bool = False
+    allowed: bool = False
+    """The touch began while new contact was permitted; else it is lifted off again."""
 
-    def observe(self, touching: bool) -> None:
+    def observe(self, touching: bool, new_contact: bool) -> None:
         """Take whether the probe is in contact; a landing begins a new touch."""
         if touching and not self.touching:
             self.touch = (self.touch + 1) % TOUCH_MODULO
+            self.allowed = new_contact
         self.touching = touching
 
-    def reference_n(self, wanted_n: float, echo: int, new_contact: bool) -> float:
+    def reference_n(self, wanted_n: float, echo: int) -> float:
         """Force reference (N) for a hand that echoes touch `echo` and asks for `wanted_n`."""
-        if not self.touching:
+        if not self.touching or not self.allowed:
             return 0.0
         if echo == self.touch:
             return wanted_n
-        return TOUCH_N if new_contact else 0.0
+        return TOUCH_N

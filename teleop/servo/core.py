@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from haptics.bilateral.touch_cap import TouchCap
 from haptics.vec import ZERO, from_quat
 from safety.limits import Limits
 from safety.messages import (
@@ -22,6 +23,7 @@ from safety.messages import (
 )
 from safety.states import ArmInterface, Clamp, ContactState, PermitKind
 from teleop.servo import state as plain
+from teleop.servo.haptic_hand import TOUCHING, for_haptic_hand
 from teleop.servo.health import arm_usable, sensor_usable
 from teleop.servo.law import Motion, MotionLaw, Situation
 from teleop.servo.laws import law_for
@@ -63,6 +65,7 @@ class CoreState:
     applied_ns: int = 0
     drove: bool = False
     """The arm was driven since it was last at rest."""
+    touch: TouchCap = field(default_factory=TouchCap)
     failures: int = 0
     """Errors caught inside `step`; each ended in the brakes."""
 
@@ -124,9 +127,11 @@ class ServoCore:
         if mode is Mode.BRAKE or arm.braked:
             self._s.drove = False
             motion = self._law.rest(situation)
+            self._s.touch.observe(motion.contact in TOUCHING, situation.permit.new_contact)
             return self._outputs(inputs, motion, brake=mode is Mode.BRAKE, needle_v_m_s=0.0)
         self._s.drove = True
         motion = self._law.drive(situation)
+        self._s.touch.observe(motion.contact in TOUCHING, situation.permit.new_contact)
         needle_v_m_s, clamps = needle_speed(situation, self._limits)
         return self._outputs(inputs, motion, False, needle_v_m_s, clamps)
 
@@ -142,7 +147,7 @@ class ServoCore:
             mode=mode,
             arm=inputs.arm,
             base_rot_probe=from_quat(inputs.arm.base_q_probe),
-            permit=inputs.permit,
+            permit=for_haptic_hand(self._s.touch, inputs.permit),
         )
 
     def _hand_counts(self, now_ns: int, permit: Permit) -> bool:
@@ -213,6 +218,7 @@ class ServoCore:
             punctures=0,
             needle_gate=0.0,
             needle_pivot_rad=0.0,
+            touch=s.touch.touch,
         )
 
 

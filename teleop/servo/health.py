@@ -58,6 +58,8 @@ NO_COMMAND = Command(
     hand_w_rad_s=(0.0, 0.0, 0.0),
     force_ref_n=0.0,
     needle_v_m_s=0.0,
+    handle=False,
+    touch_echo=-1,
 )
 NO_PERMIT = Permit(
     incarnation=0,

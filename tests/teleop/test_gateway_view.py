@@ -24,6 +24,7 @@ SERVO = ServoReport(
     stiffness_n_m=300.0, clamps=Clamp.HAND_SLIP, lateness_us=12.0, compute_us=80.0, overruns=0,
     yielding=False, lapsed=False, needle_v_m_s=0.0, needle_force_n=0.0,
     needle_stiffness_n_m=0.0, punctures=0, needle_gate=0.0, needle_pivot_rad=0.0,
+    touch=0,
 )  # fmt: skip
 MEDIA = MediaStatus(
     incarnation=1, stamp_ns=1, live=True, fps=30.0, observe_only=False, width=640, height=480,

@@ -98,7 +98,7 @@ def servo_of(**changes: Any) -> m.ServoReport:
         offset_m=0.0, offset_rad=0.0, stiffness_n_m=600.0, clamps=Clamp.NONE, lateness_us=50.0,
         compute_us=200.0, overruns=0, yielding=False, lapsed=False, needle_v_m_s=0.0,
         needle_force_n=0.0, needle_stiffness_n_m=0.0, punctures=0, needle_gate=0.0,
-        needle_pivot_rad=0.0,
+        needle_pivot_rad=0.0, touch=0,
     )  # fmt: skip
     return replace(base, **changes)
 
