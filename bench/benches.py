@@ -8,5 +8,6 @@ from __future__ import annotations
 BENCHES: tuple[tuple[str, str], ...] = (
     ("latency", "bench.latency.cli"),
     ("haptics", "bench.haptics.cli"),
+    ("watchdog", "bench.watchdog.cli"),
 )
 """A new bench adds a row."""
