@@ -1,0 +1,193 @@
+"""Quality steps before latency does, on a virtual clock; when to send everything twice."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+import pytest
+
+from transport.bandwidth import DelayTrend
+from transport.impair.link import Link
+from transport.impair.profile import LinkProfile
+from transport.ladder import CLEAN_NS, Ladder, Rung, Sign, agreed, rungs
+from transport.redundancy import HOLD_NS, Duplicates, Redundancy
+
+S = 1_000_000_000
+MS = 1_000_000
+STEPS = rungs(640, 480, 30.0, 8000)
+
+
+@dataclass
+class Stream:
+    """Pictures through a link that has its own rate; the viewer reports as ours does."""
+
+    profile: LinkProfile
+    ladder: Ladder | None
+    delays_ms: list[tuple[float, float]] = field(default_factory=list)
+    """(time s, delay ms); what never came has 1e9."""
+    rungs_used: list[tuple[float, int]] = field(default_factory=list)
+
+    def run(self, seconds: float) -> Stream:
+        link, trend = Link(self.profile, 1), DelayTrend()
+        signs: list[tuple[int, float]] = []
+        sent_kbps, due_report = 0.0, S
+        lost = total = queue_ns = 0
+        for number in range(round(seconds * 30)):
+            now = number * S // 30
+            rung = STEPS[self.ladder.tick(now) if self.ladder else 0]
+            sent_kbps += (rung.bitrate_kbps - sent_kbps) / 15
+            while signs and signs[0][0] <= now:
+                _, estimate = heapq.heappop(signs)
+                assert self.ladder is not None
+                self.ladder.reported(Sign(estimate_kbps=estimate), sent_kbps, now)
+            size = round(rung.bitrate_kbps * 1000 / 30 / 8)
+            arrivals = [link.deliver(now, min(1200, size - at)) for at in range(0, size, 1200)]
+            total += len(arrivals)
+            lost += sum(not a for a in arrivals)
+            if all(arrivals):
+                for due in (a[0] for a in arrivals):
+                    trend.packet(1200, due)
+                done = max(a[0] for a in arrivals)
+                trend.frame(number * 3000 & 0xFFFFFFFF, done)
+                queue_ns = trend.queue_ns
+                estimate_kbps = trend.estimate_kbps(done)
+                if estimate_kbps is not None and self.ladder is not None:
+                    heapq.heappush(signs, (done + 10 * MS, estimate_kbps))
+            delay_ms = (done - now) / MS if all(arrivals) else 1e9
+            self.delays_ms.append((now / S, delay_ms))
+            self.rungs_used.append((now / S, self.ladder.at if self.ladder else 0))
+            if self.ladder is not None and now >= due_report:
+                due_report += S
+                sign = Sign(lost / total, 20.0 + queue_ns / MS)
+                self.ladder.reported(sign, sent_kbps, now)
+                lost = total = 0
+        return self
+
+    def in_time(self, since_s: float, until_s: float, most_ms: float = 60.0) -> float:
+        chosen = [d for t, d in self.delays_ms if since_s <= t < until_s]
+        return sum(d <= most_ms for d in chosen) / len(chosen)
+
+    def rung_at(self, time_s: float) -> int:
+        return [rung for t, rung in self.rungs_used if t <= time_s][-1]
+
+
+def _profile(*steps: tuple[float, float]) -> LinkProfile:
+    return LinkProfile(
+        delay_ms=10.0, rate_kbps=tuple((at * 1000.0, kbps) for at, kbps in steps),
+        queue_bytes=500_000,
+    )  # fmt: skip
+
+
+def test_a_link_that_narrows_costs_quality_and_not_time() -> None:
+    profile = _profile((0.0, 20_000.0), (10.0, 3_500.0))
+    with_ladder = Stream(profile, Ladder(STEPS, 0)).run(40)
+    without = Stream(profile, None).run(40)
+    assert with_ladder.in_time(0, 10) == 1.0
+    assert with_ladder.rung_at(9.9) == 0
+    assert with_ladder.rung_at(12) >= 3, "2,800 kbit/s or less"
+    assert with_ladder.in_time(12.5, 40) > 0.97
+    assert without.in_time(12.5, 40) < 0.01, "the same pictures would queue"
+
+
+def test_quality_comes_back_when_the_link_does() -> None:
+    profile = _profile((0.0, 2_500.0), (20.0, 30_000.0))
+    stream = Stream(profile, Ladder(STEPS, 0)).run(90)
+    assert stream.rung_at(5) >= 4
+    assert stream.rung_at(89) == 0
+    assert stream.in_time(25, 90) == 1.0
+
+
+def test_trying_more_gets_rarer_on_a_link_that_stays_narrow() -> None:
+    stream = Stream(_profile((0.0, 3_500.0)), Ladder(STEPS, 0)).run(240)
+    climbs = [
+        t
+        for (t, now), (_, before) in zip(stream.rungs_used[1:], stream.rungs_used[:-1], strict=True)
+        if now < before
+    ]
+    assert sum(t >= 120 for t in climbs) <= 4
+    assert stream.in_time(120, 240) > 0.98
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.01, 0.05])
+def test_loss_without_delay_keeps_the_quality(loss: float) -> None:
+    ladder = Ladder(STEPS, 0)
+    for second in range(60):
+        ladder.reported(Sign(loss=loss, round_trip_ms=20.0), 7000.0, second * S)
+        assert ladder.tick(second * S) == 0
+
+
+def test_heavy_loss_and_a_standing_queue_each_step_down() -> None:
+    lossy, queued = Ladder(STEPS, 0), Ladder(STEPS, 0)
+    assert lossy.reported(Sign(loss=0.2), 8000.0, S)
+    assert lossy.at > 0
+    assert not queued.reported(Sign(round_trip_ms=20.0), 8000.0, S)
+    assert not queued.reported(Sign(round_trip_ms=90.0), 8000.0, 2 * S), "one may be chance"
+    assert queued.reported(Sign(round_trip_ms=90.0), 8000.0, 3 * S)
+    assert queued.at > 0
+
+
+def test_one_fall_is_not_counted_twice_while_it_settles() -> None:
+    ladder = Ladder(STEPS, 0)
+    ladder.reported(Sign(estimate_kbps=6000.0), 8000.0, S)
+    after = ladder.at
+    ladder.reported(Sign(estimate_kbps=5000.0), 8000.0, S + 200 * MS)
+    assert ladder.at == after == 1
+    assert ladder.tick(S + CLEAN_NS) == after, "the clean time counts from the last trouble"
+
+
+def test_the_ladder_falls_in_rate_before_size_and_keeps_the_shape() -> None:
+    for width, height, fps in ((640, 480, 30.0), (1024, 768, 60.0), (352, 288, 25.0)):
+        ladder = rungs(width, height, fps, 8000)
+        assert ladder[0] == Rung(8000, width, height, fps)
+        rates = [rung.bitrate_kbps for rung in ladder]
+        assert rates == sorted(rates, reverse=True)
+        assert len({(r.width, r.height) for r in ladder[:4]}) == 1
+        assert all(r.width % 2 == r.height % 2 == 0 for r in ladder)
+        assert all(abs(r.width / r.height - width / height) < 0.02 for r in ladder)
+        assert min(r.fps for r in ladder) >= min(fps, 20.0)
+
+
+def test_the_session_that_drives_decides_by_its_best_link() -> None:
+    viewers = {"console": {"0": 4, "1": 1}, "observer": {"0": 5}}
+    assert agreed(viewers, "console") == 1
+    assert agreed(viewers, "") == 5
+    assert agreed({}, "console") == 0
+
+
+def test_duplicates_follow_loss_and_end_when_it_ends() -> None:
+    decision = Redundancy(Duplicates.AUTO)
+    assert not decision.is_on(0)
+    decision.reported(0.001, S)
+    assert not decision.is_on(S), "one packet in a thousand is no reason"
+    decision.lost(2 * S)
+    assert decision.is_on(2 * S)
+    assert not decision.is_on(2 * S + HOLD_NS)
+
+
+def test_loss_that_comes_back_keeps_duplicates_longer_each_time() -> None:
+    decision, now, spans = Redundancy(Duplicates.AUTO), 0, []
+    for _ in range(7):
+        decision.lost(now)
+        begun = now
+        while decision.is_on(now):
+            now += S
+        spans.append((now - begun) // S)
+        now += S
+    assert spans == [30, 60, 120, 240, 480, 600, 600]
+
+
+def test_a_narrow_link_gets_no_duplicates() -> None:
+    decision = Redundancy(Duplicates.AUTO)
+    decision.lost(0)
+    decision.congested(S)
+    assert not decision.is_on(S)
+    assert decision.is_on(7 * S)
+
+
+@pytest.mark.parametrize("mode", [Duplicates.ON, Duplicates.OFF])
+def test_the_configuration_decides_when_it_says_so(mode: Duplicates) -> None:
+    decision = Redundancy(mode)
+    assert decision.is_on(0) == (mode is Duplicates.ON)
+    decision.lost(0)
+    assert decision.is_on(0) == (mode is Duplicates.ON)
