@@ -38,6 +38,9 @@ CHANNEL_COMMAND = "command"
 """Data channel, unordered, 0 retransmits: safety frames and link reports up, heartbeats down."""
 CHANNEL_TELEMETRY = "telemetry"
 """Data channel, unordered, 0 retransmits: `Telemetry` down, 100 Hz or more."""
+CHANNEL_HAPTIC = "haptic"
+"""Data channel, unordered, 0 retransmits: force frames down (`transport/force_frame.py`), 100 Hz or
+more. Optional: a console with a haptic handle opens it."""
 
 
 class Role(StrEnum):

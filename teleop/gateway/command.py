@@ -17,7 +17,13 @@ from teleop.gateway.frames import FrameSink, Intake
 from transport.local.clock import now_ns
 from transport.multilink import LinkQuality
 from transport.rates import OutageWatch, TokenBucket
-from transport.schema import CHANNEL_COMMAND, CHANNEL_TELEMETRY, HEARTBEAT, HEARTBEAT_MAGIC
+from transport.schema import (
+    CHANNEL_COMMAND,
+    CHANNEL_HAPTIC,
+    CHANNEL_TELEMETRY,
+    HEARTBEAT,
+    HEARTBEAT_MAGIC,
+)
 from transport.webrtc.data import DataServer
 
 FRAME_RATE_HZ = 450.0
@@ -221,6 +227,15 @@ class CommandPeers:
             HEARTBEAT_MAGIC, self._beats, report.stamp_ns, report.nonce, report.epoch
         )
         self._send(CHANNEL_COMMAND, beat)
+
+    def feels(self) -> bool:
+        """True while a console with a haptic handle listens."""
+        peers = (peer for c in self._consoles.values() for peer in c.peers())
+        return any(peer.server.is_open(CHANNEL_HAPTIC) for peer in peers)
+
+    def force(self, packed: bytes) -> None:
+        """Send a force frame to every console with a haptic handle."""
+        self._send(CHANNEL_HAPTIC, packed)
 
     def telemetry(self, packed: bytes) -> None:
         """Send telemetry to every console over every link."""

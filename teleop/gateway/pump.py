@@ -12,6 +12,7 @@ import msgspec
 from safety.messages import GatewayStatus
 from teleop.gateway.actions import Actions
 from teleop.gateway.command import CommandPeers
+from teleop.gateway.haptic import HapticLeg
 from teleop.gateway.hub import Hub, encode_status
 from teleop.gateway.sources import Sources
 from teleop.gateway.video import VideoPeers
@@ -66,6 +67,7 @@ class Pump:
         self._command = command
         self._video = video
         self._box = status_box
+        self._haptic = HapticLeg(sources.arm, sources.servo, command.force, command.feels)
         self.incarnation = now_ns()
         self._heartbeat = Due(HEARTBEAT_NS)
         self._telemetry = Due(TELEMETRY_NS)
@@ -95,6 +97,7 @@ class Pump:
         """Do everything that is due."""
         self._sources.poll_guard()
         self._beat(at_ns)
+        self._haptic.tick()
         self._show(at_ns)
         if self._status(at_ns):
             self._box.write(self.own_status(at_ns))

@@ -66,6 +66,16 @@ class Sources:
         fresh = status is not None and now_ns - status.stamp_ns <= self._media_ns
         return status if fresh else None
 
+    def arm(self) -> ArmState | None:
+        """The newest arm sample, of any age."""
+        state: ArmState | None = _value(self._arm)
+        return state
+
+    def servo(self) -> ServoReport | None:
+        """The newest servo report, of any age."""
+        report: ServoReport | None = _value(self._servo)
+        return report
+
     def sample(self, now_ns: int) -> None:
         """Take the latencies of now into the percentiles."""
         if self.report is not None and self.guard_alive(now_ns):

@@ -13,11 +13,13 @@ from collections.abc import Callable, Sequence
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 
 from transport.dscp import TrafficClass
-from transport.schema import CHANNEL_COMMAND, CHANNEL_TELEMETRY
+from transport.schema import CHANNEL_COMMAND, CHANNEL_HAPTIC, CHANNEL_TELEMETRY
 from transport.webrtc import latest
 from transport.webrtc.ice import mark_sockets, on_addresses, without_names
 
 LABELS = frozenset({CHANNEL_COMMAND, CHANNEL_TELEMETRY})
+OPTIONAL = frozenset({CHANNEL_HAPTIC})
+"""Opened by consoles with a haptic handle only."""
 
 CLOSED_BY_PEER = frozenset({"channel_closed", "connection_closed"})
 """Reasons of `on_closed` that the other side knows already, because it closed."""
@@ -151,7 +153,7 @@ class DataServer:
             # aiortc cannot close what a bad offer left half made; there is no socket yet.
 
     def _take(self, channel: RTCDataChannel) -> None:
-        if channel.label not in LABELS or not _is_unreliable(channel):
+        if channel.label not in LABELS | OPTIONAL or not _is_unreliable(channel):
             channel.close()
             self._gone("channel_refused")
             return
@@ -191,7 +193,9 @@ class DataClient:
         on_heartbeat: Callable[[bytes], None],
         on_telemetry: Callable[[bytes], None],
         addresses: Sequence[str] = (),
+        on_force: Callable[[bytes], None] | None = None,
     ) -> None:
+        """`on_force` given: the optional haptic channel is opened too."""
         self._addresses = addresses
         self._connection = _connection()
         self._channels = _Channels()
@@ -200,6 +204,8 @@ class DataClient:
         self._connection.on("connectionstatechange", self._state_changed)
         self._add(CHANNEL_COMMAND, on_heartbeat)
         self._add(CHANNEL_TELEMETRY, on_telemetry)
+        if on_force is not None:
+            self._add(CHANNEL_HAPTIC, on_force)
 
     def _add(self, label: str, on_message: Callable[[bytes], None]) -> None:
         channel = self._connection.createDataChannel(label, ordered=False, maxRetransmits=0)
