@@ -20,6 +20,8 @@ class ProcessTime:
     parent: int
     used_s: float
     """User and system time of all its threads."""
+    name: str
+    """Of the program, cut at 15 characters."""
 
 
 def read_process(pid: int) -> ProcessTime | None:
@@ -29,7 +31,8 @@ def read_process(pid: int) -> ProcessTime | None:
     except OSError:
         return None
     fields = text[text.rindex(")") + 2 :].split()
-    return ProcessTime(int(fields[1]), (int(fields[11]) + int(fields[12])) * TICK_S)
+    name = text[text.index("(") + 1 : text.rindex(")")]
+    return ProcessTime(int(fields[1]), (int(fields[11]) + int(fields[12])) * TICK_S, name)
 
 
 def busy_s() -> float:
@@ -42,8 +45,9 @@ def busy_s() -> float:
 class TreeMeter:
     """Sums what a process and all its descendants have used, those that ended included."""
 
-    def __init__(self, root_pid: int) -> None:
-        self._root = root_pid
+    def __init__(self, root_pid: int | None = None) -> None:
+        self._root = os.getpid() if root_pid is None else root_pid
+        self._names: dict[int, str] = {}
         self._used: dict[int, float] = {}
         self._before: dict[int, float] = {}
         self._begun = False
@@ -55,6 +59,7 @@ class TreeMeter:
         for pid, time in alive.items():
             if self._belongs(pid, alive):
                 self._before.setdefault(pid, 0.0 if self._begun else time.used_s)
+                self._names[pid] = time.name
                 self._used[pid] = max(self._used.get(pid, 0.0), time.used_s)
         self._begun = True
 
@@ -65,16 +70,18 @@ class TreeMeter:
             pid = alive[pid].parent
         return False
 
-    def used_s(self) -> float:
-        """CPU seconds since the first sample."""
-        return sum(used - self._before[pid] for pid, used in self._used.items())
+    def used_s(self, name: str = "") -> float:
+        """CPU seconds since the first sample, of programs whose name contains `name`."""
+        return sum(
+            used - self._before[pid] for pid, used in self._used.items() if name in self._names[pid]
+        )
 
 
 class ForeignMeter:
     """Share of CPU that programs outside our process tree used, sampled by a thread."""
 
     def __init__(self, root_pid: int | None = None) -> None:
-        self._tree = TreeMeter(os.getpid() if root_pid is None else root_pid)
+        self._tree = TreeMeter(root_pid)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="cpu-meter", daemon=True)
 

@@ -37,6 +37,11 @@ def _line() -> dict[str, Any]:
     return dict(json.loads(line)) if line else {"stop": True}
 
 
+def _say(**content: Any) -> None:
+    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.flush()
+
+
 def _told() -> bool:
     """A line, or the end of input, waits."""
     return bool(select.select([sys.stdin], [], [], 0)[0])
@@ -46,6 +51,7 @@ def send(fps: float, kbps: int, out: Path, pictures: Path) -> None:
     """Stream to the address that the first line names, until another line comes."""
     to = _line()
     address = (str(to["host"]), int(to["port"]))
+    _say(begun=True)
     link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     feed, meter, cycle = Feed(pictures, fps), Meter(), Cycle(round(1e9 / fps))
     encoder: Encoder | None = None
@@ -90,13 +96,13 @@ class Assembly:
         return b"".join(self._parts[i] for i in range(count))
 
 
-def receive(bind: str, out: Path, pictures: Path) -> None:
-    """Say where to send, then look until a line comes."""
+def receive(host: str, out: Path, pictures: Path) -> None:
+    """Say where to send, then look until another line comes."""
     link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    link.bind((bind, 0))
+    link.bind((host, 0))
     link.settimeout(WAIT_S)
-    sys.stdout.write(json.dumps({"host": bind, "port": link.getsockname()[1]}) + "\n")
-    sys.stdout.flush()
+    _say(host=host, port=link.getsockname()[1])
+    _line()
     decoder, assembly, viewer, meter = low_delay_decoder(), Assembly(), Viewer(), Meter()
     errors = 0
     while not _told():
@@ -132,8 +138,8 @@ def main() -> None:
         fps, kbps, out, pictures = sys.argv[2:]
         send(float(fps), int(kbps), Path(out), Path(pictures))
     else:
-        bind, out, pictures = sys.argv[2:]
-        receive(bind, Path(out), Path(pictures))
+        host, out, pictures = sys.argv[2:]
+        receive(host, Path(out), Path(pictures))
 
 
 if __name__ == "__main__":

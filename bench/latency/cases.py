@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from bench.kit.model import Case, Group, Param, Target
 from bench.latency import commands
-from bench.latency.commands import CommandSpec
-from bench.latency.spec import WARM_UP_S, Path, Spec
+from bench.latency.commands import Carrier, CommandSpec
+from bench.latency.spec import WARM_UP_S, Path, Peer, Spec
 
 START_S = 5.0
 """Starting the processes and making the picture sequence takes about this long."""
@@ -43,35 +44,64 @@ def case_of(spec: Spec) -> Case:
     )  # fmt: skip
 
 
+TRACE_S = 28.0
+COMMANDS: tuple[tuple[Carrier, float], ...] = (("channel", 200.0), ("udp", 500.0))
 SIZES = ((640, 480, 60), (640, 480, 30), (1024, 768, 30))
 
 
 def plan(wanted: Wanted) -> list[Case]:
     """The default plan: what the targets need and the baselines beside them."""
-    seconds = QUICK_S if wanted.quick else wanted.seconds
-    sizes = SIZES[:1] if wanted.quick else SIZES
+    if wanted.quick:
+        command = CommandSpec("channel", seconds=QUICK_S, seed=wanted.seed)
+        return [_video(wanted, QUICK_S, "native", 60), _video(wanted, QUICK_S, "chromium", 60),
+                *_baselines(wanted, QUICK_S, SIZES[1:2], (Path.STOCK_H264,)),
+                commands.case_of(command)]  # fmt: skip
+    seconds = wanted.seconds
     native = [
         case_of(Spec(width=width, height=height, fps=fps, seconds=seconds, seed=wanted.seed))
-        for width, height, fps in sizes
+        for width, height, fps in SIZES
     ]
-    page = [case_of(Spec(peer="chromium", fps=60, seconds=seconds, seed=wanted.seed))]
-    floor = [case_of(Spec(path=Path.UDP, seconds=seconds, seed=wanted.seed))]
-    return [*native, *page, *_stock(wanted, seconds), *floor, *_commands(wanted, seconds)]
+    page = [_video(wanted, seconds, "chromium", 60)]
+    stock = _baselines(wanted, seconds, SIZES, (Path.STOCK_VP8, Path.STOCK_H264))
+    floor = _baselines(wanted, seconds, SIZES, (Path.UDP,))
+    return [*native, *page, *stock, *floor, *_networks(wanted), *_commands(wanted)]
 
 
-def _stock(wanted: Wanted, seconds: float) -> list[Case]:
-    sizes = SIZES[1:2] if wanted.quick else SIZES
+def _video(wanted: Wanted, seconds: float, peer: Peer, fps: int, profile: str = "loopback",
+           links: int = 1) -> Case:  # fmt: skip
+    return case_of(Spec(peer=peer, fps=fps, profile=profile, links=links, seconds=seconds,
+                        seed=wanted.seed))  # fmt: skip
+
+
+def _baselines(wanted: Wanted, seconds: float, sizes: Sequence[tuple[int, int, int]],
+               paths: Sequence[Path]) -> list[Case]:  # fmt: skip
     return [
         case_of(Spec(path=path, width=width, height=height, fps=fps, seconds=seconds,
                      seed=wanted.seed))
-        for path in (Path.STOCK_VP8, Path.STOCK_H264)
+        for path in paths
         for width, height, fps in sizes
     ]  # fmt: skip
 
 
-def _commands(wanted: Wanted, seconds: float) -> list[Case]:
-    specs = [CommandSpec("channel", 200.0, seconds=seconds, seed=wanted.seed),
-             CommandSpec("udp", 500.0, seconds=seconds, seed=wanted.seed)]  # fmt: skip
+def _networks(wanted: Wanted) -> list[Case]:
+    """Emulated networks; traces long enough for their interruptions."""
+    trace_s = max(wanted.seconds, TRACE_S)
+    both: tuple[Peer, ...] = ("native", "chromium")
+    out = [_video(wanted, wanted.seconds, peer, 30, profile)
+           for profile in ("5g", "burst") for peer in both]  # fmt: skip
+    out += [_video(wanted, trace_s, "native", 30, "n78"),
+            _video(wanted, trace_s, "native", 30, "n78+n8", 2),
+            _video(wanted, trace_s, "native", 30, "handover+handover", 2)]  # fmt: skip
+    stock = Spec(path=Path.STOCK_H264, profile="5g", seconds=wanted.seconds, seed=wanted.seed)
+    return [*out, case_of(stock)]
+
+
+def _commands(wanted: Wanted) -> list[Case]:
+    specs = [
+        CommandSpec(carrier, rate_hz, profile=profile, seconds=wanted.seconds, seed=wanted.seed)
+        for profile in ("loopback", "5g")
+        for carrier, rate_hz in COMMANDS
+    ]
     return [commands.case_of(spec) for spec in specs]
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.kit.bench import SkipCase
 from bench.latency import log
+from bench.latency.place import Place
+from bench.latency.rig import Child
 from bench.pages.browser import ARGUMENTS, CHROMIUM
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Playwright
+    from playwright.sync_api import Browser, Page, Playwright
 
 PINGS = 60
 
@@ -48,22 +49,24 @@ def need_chromium() -> str:
     return CHROMIUM
 
 
-def open_probe(
-    playwright: Playwright, origin: str, folder: Path, prefix: Sequence[str] = ()
-) -> Page:
-    """The probe page in a browser of its own; `prefix` starts it elsewhere (a namespace)."""
-    path = need_chromium()
-    if prefix:
-        wrapper = folder / "chromium"
-        wrapper.write_text(f'#!/bin/sh\nexec {" ".join(prefix)} {path} "$@"\n')
-        os.chmod(wrapper, 0o700)
-        path = str(wrapper)
-    browser = playwright.chromium.launch(
-        executable_path=path, headless=True,
-        args=[*ARGUMENTS, f"--unsafely-treat-insecure-origin-as-secure={origin}",
-              "--autoplay-policy=no-user-gesture-required"],
+@contextlib.contextmanager
+def page_server(where: Place) -> Iterator[str]:
+    """Serve the probe page on the console's side (its clock needs no network); the origin."""
+    with Child("page server", (where.console_python, "-m", "bench.latency.pageserver")) as server:
+        yield str(server.read()["origin"])
+
+
+def launch(playwright: Playwright, where: Place, extra: Sequence[str] = ()) -> Browser:
+    """A headless Chromium on the console's side."""
+    return playwright.chromium.launch(
+        executable_path=where.console_wrapper(need_chromium()), headless=True,
+        args=[*ARGUMENTS, "--autoplay-policy=no-user-gesture-required", *extra],
     )  # fmt: skip
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
+
+
+def open_probe(playwright: Playwright, origin: str, where: Place) -> Page:
+    """The probe page in a browser of its own."""
+    page = launch(playwright, where).new_page(viewport={"width": 1280, "height": 800})
     page.goto(f"{origin}/")
     page.wait_for_function("window.probe !== undefined")
     return page

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,17 +14,22 @@ from bench.kit.model import Case, Figure, Measured, Param, Series
 from bench.kit.stats import share_within, summary
 from bench.latency import command
 from bench.latency.pictures import stored
+from bench.latency.place import Place, place
 from bench.latency.rig import Child, media_in
 from bench.latency.spec import IN_TIME_MS, WARM_UP_S, Spec
-from bench.latency.video import RECEIVER, wait
+from bench.latency.video import connect, viewer, wait, with_network
 
 CONNECT_S = 1.0
+TAIL_S = 0.5
+
+
+Carrier = Literal["channel", "udp"]
 
 
 class CommandSpec(msgspec.Struct, frozen=True, tag="command"):
     """One measurement of the command path."""
 
-    carrier: Literal["channel", "udp"]
+    carrier: Carrier
     rate_hz: float = 200.0
     video_fps: int = 60
     """Of the video beside it, 640 x 480; 0: none."""
@@ -45,27 +49,29 @@ def case_of(spec: CommandSpec) -> Case:
 
 
 @contextlib.contextmanager
-def beside_video(spec: CommandSpec, folder: Path) -> Iterator[None]:
+def beside_video(spec: CommandSpec, folder: Path, where: Place) -> Iterator[None]:
     """Video with one native viewer runs while the block does."""
     if spec.video_fps == 0:
         yield
         return
     picture = Spec(fps=spec.video_fps, seed=spec.seed)
     pictures = stored(folder / "p.npy", picture.width, picture.height, picture.fps, picture.seed)
-    viewer = (*RECEIVER, str(folder / "seen.json"), str(pictures))
-    with media_in(folder, picture, pictures) as media, Child("receiver", viewer) as receiver:
-        receiver.write(sdp=media.answer("bench", str(receiver.read()["sdp"])))
+    with (
+        media_in(folder, picture, pictures, where) as media,
+        viewer(where, folder / "seen", pictures, 1) as receiver,
+    ):
+        connect(media, receiver, where, 1)
         wait(CONNECT_S)
         yield
         receiver.finish()
 
 
-def _connect(carrier: str, server: Child, client: Child) -> None:
+def _connect(carrier: str, server: Child, client: Child, where: Place) -> None:
     if carrier == "channel":
         server.write(sdp=client.read()["sdp"])
         client.write(sdp=server.read()["sdp"])
     else:
-        client.write(host="127.0.0.1", **server.read())
+        client.write(host=where.robot[0], **server.read())
     client.read()
 
 
@@ -73,21 +79,26 @@ def one_way(spec: CommandSpec) -> Measured:
     """Send commands through the carrier, beside video."""
     with tempfile.TemporaryDirectory(prefix="teleop-bench-") as name:
         folder = Path(name)
-        module = (sys.executable, "-m", "bench.latency.command")
         rest = (spec.carrier, str(spec.rate_hz))
-        with (
-            beside_video(spec, folder),
-            Child("server", (*module, "serve", *rest, str(folder / "serve"))) as server,
-            Child("client", (*module, "send", *rest, str(folder / "send"))) as client,
-        ):
-            _connect(spec.carrier, server, client)
-            server.meter()
-            wait(WARM_UP_S + spec.seconds)
-            cpu = server.cpu_percent()
-            client.finish()
-            wait(0.3)
-            server.finish()
-        return figures(command.read(folder / "serve"), command.read(folder / "send"), cpu)
+        with place(spec.profile, spec.seconds + WARM_UP_S, spec.seed) as where:
+            robot = (where.robot_python, "-m", "bench.latency.command", "serve", *rest)
+            console = (where.console_python, "-m", "bench.latency.command", "send", *rest)
+            with (
+                beside_video(spec, folder, where),
+                Child("server", (*robot, str(folder / "serve"))) as server,
+                Child("client", (*console, str(folder / "send"))) as client,
+            ):
+                _connect(spec.carrier, server, client, where)
+                server.meter()
+                wait(WARM_UP_S)
+                where.begin()
+                wait(spec.seconds)
+                cpu = server.cpu_percent()
+                client.finish()
+                wait(TAIL_S)
+                server.finish()
+        found = figures(command.read(folder / "serve"), command.read(folder / "send"), cpu)
+        return with_network(found, where)
 
 
 def figures(served: command.CommandLog, sent: command.CommandLog, cpu: float) -> Measured:

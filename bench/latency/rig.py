@@ -9,7 +9,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from bench.kit.bench import BenchError
 from bench.kit.cpu import ProcessTime, core_percent, read_process
 from bench.latency.log import Sent
 from bench.latency.media import ENTRY, SOURCE
+from bench.latency.place import Place
 from bench.latency.spec import Spec
 from safety import messages as m
 from teleop import channels
@@ -114,14 +114,14 @@ class Media:
     """The product's media process with a run folder of its own."""
 
     def __init__(
-        self, folder: Path, spec: Spec, pictures: Path, prefix: Sequence[str] = (),
-        bind: str = "127.0.0.1", video: dict[str, Any] | None = None,
+        self, folder: Path, spec: Spec, pictures: Path, place: Place,
+        video: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self.run_dir = folder / "run"
         channels.create_all(self.run_dir)
         settings = Video(source=SOURCE, width=spec.width, height=spec.height, fps=spec.fps,
                          bitrate_kbps=spec.bitrate_kbps, **(video or {}))  # fmt: skip
-        write_run(self.run_dir, Config(network=Network(bind=bind, insecure_lan=True),
+        write_run(self.run_dir, Config(network=Network(bind=place.robot[0], insecure_lan=True),
                                        video=settings))  # fmt: skip
         (self.run_dir / "site.json").write_text(json.dumps({"simulated": True, "site": "bench"}))
         self._ring = channels.ring_reader(self.run_dir, channels.FRAME_STAMPS, from_oldest=True)
@@ -129,7 +129,7 @@ class Media:
         self.ledger = folder / "ledger.bin"
         self.stamps: dict[int, m.FrameStamp] = {}
         environment = {"BENCH_PICTURES": str(pictures), "BENCH_LEDGER": str(self.ledger)}
-        command = [*prefix, sys.executable, "-m", "bench.latency.media"]
+        command = [place.robot_python, "-m", "bench.latency.media"]
         self._read, self._life = os.pipe()
         self.process = subprocess.Popen(
             [*command, "--run", str(self.run_dir), "--life", str(self._read)],
@@ -154,9 +154,9 @@ class Media:
         self._control.connect(str(self.run_dir / channels.MEDIA_CONTROL))
         self._lines = self._control.makefile("r")
 
-    def answer(self, peer: str, sdp: str) -> str:
-        """Connect a viewer."""
-        request = {"op": "offer", "peer": peer, "sdp": sdp}
+    def answer(self, peer: str, sdp: str, address: str = "") -> str:
+        """Connect a viewer; `address` is ours on its link, empty: there is only one."""
+        request = {"op": "offer", "peer": peer, "sdp": sdp, "address": address}
         self._control.sendall(json.dumps(request).encode() + b"\n")
         for line in self._lines:
             reply = json.loads(line)
@@ -230,9 +230,11 @@ def read_ledger(path: Path) -> list[tuple[int, ...]]:
 
 
 @contextlib.contextmanager
-def media_in(folder: Path, spec: Spec, pictures: Path, **options: Any) -> Iterator[Media]:
+def media_in(
+    folder: Path, spec: Spec, pictures: Path, place: Place, **options: Any
+) -> Iterator[Media]:
     """Run the media process until the block ends."""
-    media = Media(folder, spec, pictures, **options)
+    media = Media(folder, spec, pictures, place, **options)
     try:
         media.wait_ready()
         yield media

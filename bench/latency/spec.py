@@ -15,6 +15,9 @@ AGREE_MS = 2.0
 """Most that pixel stamp and echo may differ."""
 
 
+Peer = Literal["native", "chromium"]
+
+
 class Path(StrEnum):
     """What carries the pictures."""
 
@@ -32,7 +35,7 @@ class Spec(msgspec.Struct, frozen=True, tag="video"):
     """One measurement of the video path."""
 
     path: Path = Path.OURS
-    peer: Literal["native", "chromium"] = "native"
+    peer: Peer = "native"
     width: int = 640
     height: int = 480
     fps: int = 30

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from bench.kit.cpu import TreeMeter
 from bench.kit.model import Figure, Measured
 from bench.latency import log
 from bench.latency.analyse import measured
-from bench.latency.chromium import PINGS, PageClock, clock_of, open_probe, seen_of
-from bench.latency.pageserver import PageServer
+from bench.latency.chromium import (
+    PINGS,
+    PageClock,
+    clock_of,
+    open_probe,
+    page_server,
+    seen_of,
+)
 from bench.latency.pictures import stored
+from bench.latency.place import Place, place
 from bench.latency.rig import Child, Media, media_in
 from bench.latency.spec import WARM_UP_S, Spec
 from transport.local.clock import now_ns, sleep_until
 
-RECEIVER = (sys.executable, "-m", "bench.latency.receiver")
 TAIL_S = 0.7
+CONNECT_S = 1.5
+"""ICE, DTLS and the first keyframe; the warm-up begins with the first decoded picture."""
 
 
 def wait(seconds: float, media: Media | None = None) -> None:
@@ -32,49 +40,95 @@ def wait(seconds: float, media: Media | None = None) -> None:
             media.drain()
 
 
+def pictures_of(spec: Spec, folder: Path) -> Path:
+    """The stored picture sequence of a case."""
+    return stored(folder / "pictures.npy", spec.width, spec.height, spec.fps, spec.seed)
+
+
+def with_network(found: Measured, where: Place) -> Measured:
+    """Add what the network says about itself."""
+    notes = (*found.notes, where.note) if where.note else found.notes
+    figures = (*found.figures, *where.figures())
+    share = next((f for f in figures if f.name == "glass to decoded within 50 ms"), None)
+    if share is not None and share.value is not None and where.in_time_share is not None:
+        short = share.value - where.in_time_share
+        figures = (*figures, Figure("in time beyond the trace", "points", round(short, 3)))
+    return msgspec.structs.replace(found, figures=figures, notes=notes)
+
+
+def viewer(where: Place, out: Path, pictures: Path, links: int) -> Child:
+    """A native viewer on the console's side, one connection per link."""
+    command = (where.console_python, "-m", "bench.latency.receiver", str(out), str(pictures))
+    return Child("receiver", (*command, *where.console[:links]))
+
+
+def connect(media: Media, receiver: Child, where: Place, links: int) -> None:
+    """Signalling: one offer per link."""
+    for link in range(links):
+        address = where.robot[link] if links > 1 else ""
+        receiver.write(sdp=media.answer(f"bench/{link}", str(receiver.read()["sdp"]), address))
+
+
 def ours_native(spec: Spec) -> Measured:
     """The media process and a native viewer, both processes of their own."""
     with tempfile.TemporaryDirectory(prefix="teleop-bench-") as name:
         folder = Path(name)
-        pictures = stored(folder / "pictures.npy", spec.width, spec.height, spec.fps, spec.seed)
-        with (
-            media_in(folder, spec, pictures) as media,
-            Child("receiver", (*RECEIVER, str(folder / "seen.json"), str(pictures))) as receiver,
-        ):
-            receiver.write(sdp=media.answer("bench", str(receiver.read()["sdp"])))
-            wait(WARM_UP_S, media)
-            media.meter()
-            wait(spec.seconds + TAIL_S, media)
-            media_cpu = media.cpu_percent()
-            sent = media.sent()
-            receiver.finish()
-        sender = log.SenderLog(sent, media_cpu)
-        return measured(spec, sender, log.read_receiver(folder / "seen.json"))
+        with place(spec.profile, spec.seconds + WARM_UP_S, spec.seed) as where:
+            sender = _watch_natively(spec, folder, where)
+        found = measured(spec, sender, log.read_receiver(folder / "seen"))
+        return with_network(found, where)
+
+
+def _watch_natively(spec: Spec, folder: Path, where: Place) -> log.SenderLog:
+    pictures = pictures_of(spec, folder)
+    with (
+        media_in(folder, spec, pictures, where) as media,
+        viewer(where, folder / "seen", pictures, spec.links) as receiver,
+    ):
+        connect(media, receiver, where, spec.links)
+        wait(CONNECT_S + WARM_UP_S, media)
+        where.begin()
+        media.meter()
+        wait(spec.seconds + TAIL_S, media)
+        cpu = media.cpu_percent()
+        sent = media.sent()
+        receiver.finish()
+    return log.SenderLog(sent, cpu)
 
 
 def ours_chromium(spec: Spec) -> Measured:
     """The media process and a page in a real Chromium."""
     from playwright.sync_api import sync_playwright
 
-    with tempfile.TemporaryDirectory(prefix="teleop-bench-") as name, sync_playwright() as play:
+    with (
+        tempfile.TemporaryDirectory(prefix="teleop-bench-") as name,
+        sync_playwright() as play,
+        place(spec.profile, spec.seconds + WARM_UP_S, spec.seed) as where,
+    ):
         folder = Path(name)
-        pictures = stored(folder / "pictures.npy", spec.width, spec.height, spec.fps, spec.seed)
-        with PageServer() as server, media_in(folder, spec, pictures) as media:
-            page = open_probe(play, server.origin, folder)
+        pictures = pictures_of(spec, folder)
+        with page_server(where) as origin, media_in(folder, spec, pictures, where) as media:
+            page = open_probe(play, origin, where)
             answer = media.answer("bench", str(page.evaluate("probe.offer('h264')")))
             page.evaluate("sdp => probe.accept(sdp)", answer)
-            wait(WARM_UP_S, media)
+            wait(CONNECT_S + WARM_UP_S, media)
             clock = clock_of(page)
+            where.begin()
+            tree = TreeMeter()
+            tree.sample()
             media.meter()
+            start_ns = now_ns()
             wait(spec.seconds + TAIL_S, media)
             media_cpu = media.cpu_percent()
+            tree.sample()
+            browser_cpu = 100.0 * tree.used_s("chrom") / ((now_ns() - start_ns) / 1e9)
             raw, stats = page.evaluate("probe.log()"), page.evaluate("probe.stats()")
             sent = media.sent()
             assert page.context.browser is not None
             page.context.browser.close()
-    seen = seen_of(raw, clock)
-    found = measured(spec, log.SenderLog(sent, media_cpu), log.ReceiverLog(seen))
-    return with_page_figures(found, clock, stats)
+    receiver = log.ReceiverLog(seen_of(raw, clock), cpu_percent=round(browser_cpu, 1))
+    found = measured(spec, log.SenderLog(sent, media_cpu), receiver)
+    return with_network(with_page_figures(found, clock, stats), where)
 
 
 def with_page_figures(found: Measured, clock: PageClock, stats: dict[str, Any]) -> Measured:
