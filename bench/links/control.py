@@ -92,12 +92,12 @@ class Unframer:
         """Messages to an emulator."""
         try:
             return [_commands.decode(body) for body in self._bodies(data)]
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (msgspec.DecodeError, ValueError) as error:
             raise ControlError(str(error)) from error
 
     def answers(self, data: bytes) -> list[Answer]:
         """Messages from an emulator."""
         try:
             return [_answers.decode(body) for body in self._bodies(data)]
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (msgspec.DecodeError, ValueError) as error:
             raise ControlError(str(error)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import subprocess
@@ -83,10 +84,14 @@ class Emulator:
             except (EmulatorError, subprocess.TimeoutExpired):
                 self._process.kill()
                 self._process.wait()
+        self._close_pipes()
+        return self.report
+
+    def _close_pipes(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
-        return self.report
+                with contextlib.suppress(BrokenPipeError):  # unsent bytes to a dead process
+                    pipe.close()
 
     def _wait_ready(self, command: Command) -> Ready:
         try:
@@ -95,6 +100,7 @@ class Emulator:
         except BaseException:
             self._process.kill()
             self._process.wait()
+            self._close_pipes()
             raise
         if not isinstance(answer, Ready):
             raise EmulatorError(f"the emulator said {type(answer).__name__} instead of Ready")

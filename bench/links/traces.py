@@ -106,7 +106,7 @@ def read_run(file: Path) -> tuple[Row, ...]:
             for line in csv.DictReader(text):
                 now_ms = 1000.0 * float(line["t_s"])
                 gap_ms = now_ms - sent_ms if rows else 0.0
-                if gap_ms < 0.0 or (rows and gap_ms == 0.0):
+                if not math.isfinite(now_ms) or (rows and gap_ms <= 0.0):
                     raise TraceError(f"{file.name}: t_s does not rise at {line['t_s']}")
                 at_ms += gap_ms if gap_ms <= PAUSE_MS else REPLACED_PAUSE_MS
                 sent_ms = now_ms
