@@ -28,7 +28,7 @@ _BODY = struct.Struct("<IqI")
 END = 0xFFFF_FFFF
 END_MARKS = 60
 """Repeated, because the link may lose them."""
-END_MARK_GAP_NS = 20_000_000
+END_MARK_GAP_NS = 5_000_000
 PATIENCE_S = 60.0
 
 
