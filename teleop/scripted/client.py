@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -85,11 +86,29 @@ async def wait_for_json(path: Path, timeout_s: float) -> dict[str, object]:
     raise RunFolderError(f"{path}: {problem} after {timeout_s:.0f} s; is the demo running?")
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a page joins."""
+
+    origin: str
+    """Such as http://127.0.0.1:8443."""
+    code: str
+    """One-time join code of the role."""
+
+
 class PageClient:
     """One joined page. `on_message` gets every message that is not an answer to a request."""
 
-    def __init__(self, run_dir: Path, role: Role, on_message: Callable[[Signal], None]) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        role: Role,
+        on_message: Callable[[Signal], None],
+        door: Door | None = None,
+    ) -> None:
+        """`door`: where to join; None: as the files of the run folder say."""
         self._run_dir = run_dir
+        self._door = door
         self.role = role
         self._on_message = on_message
         self._key = DeviceKey()
@@ -106,18 +125,15 @@ class PageClient:
 
     async def join(self) -> Welcome:
         """Connect and say hello with the join code, or with the token of an earlier join."""
-        gateway = await wait_for_json(self._run_dir / GATEWAY_FILE, JOIN_TIMEOUT_S)
-        codes = await wait_for_json(self._run_dir / JOIN_FILE, JOIN_TIMEOUT_S)
+        door = self._door or await self._find_door()
         if self._http is None:
             self._http = aiohttp.ClientSession()
-        origin = f"http://{gateway['host']}:{gateway['port']}"
+        origin = door.origin
         try:
             self._socket = await self._http.ws_connect(
                 f"{origin}/ws", headers={"Origin": origin}, max_msg_size=schema.MAX_SIGNAL_BYTES
             )
-            self.welcome = await asyncio.wait_for(
-                self._handshake(str(codes[self.role.value])), JOIN_TIMEOUT_S
-            )
+            self.welcome = await asyncio.wait_for(self._handshake(door.code), JOIN_TIMEOUT_S)
         except (aiohttp.ClientError, TimeoutError, KeyError) as error:
             raise GatewayError(f"{self.role.value}: cannot join {origin}: {error!r}") from error
         self._token = self.welcome.token
@@ -125,6 +141,13 @@ class PageClient:
         self.closed.clear()
         self._reader = asyncio.create_task(self._read())
         return self.welcome
+
+    async def _find_door(self) -> Door:
+        gateway = await wait_for_json(self._run_dir / GATEWAY_FILE, JOIN_TIMEOUT_S)
+        codes = await wait_for_json(self._run_dir / JOIN_FILE, JOIN_TIMEOUT_S)
+        if self.role.value not in codes:
+            raise RunFolderError(f"{self._run_dir / JOIN_FILE}: no code for {self.role.value}")
+        return Door(f"http://{gateway['host']}:{gateway['port']}", str(codes[self.role.value]))
 
     async def _handshake(self, code: str) -> Welcome:
         challenge = await self._receive()

@@ -100,7 +100,10 @@ def _judge(nurse: ScriptedNurse, expert: ScriptedExpert, start_ns: int, error: s
         "engagements": expert.expert.engagements,
         "acknowledged": expert.expert.acknowledged,
         "motion_allowed": nurse.allowed,
-        "connections_opened": {"command": expert.opened_data, "video": expert.opened_video},
+        "connections_opened": {
+            "command": expert.link.opened_data,
+            "video": expert.link.opened_video,
+        },
         "unreadable_messages": expert.unreadable,
         "own_cpu_percent": round(_cpu_s() / max(total_s, 1e-9) * 100.0, 1),
         "total_s": round(total_s, 2),
