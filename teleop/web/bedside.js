@@ -16,6 +16,7 @@ import { Talk } from "./talk/talk.js";
 import { loadText, onLanguage, t, toggleLanguage } from "./text.js";
 import { $, fixed, make, setData, setText } from "./ui/dom.js";
 import { LatencyPanel } from "./ui/latency.js";
+import { LinkPanel } from "./ui/links.js";
 import { showRefusals } from "./ui/notice.js";
 import { StatePanel, alarmName, guardSilent, pathAlarm } from "./ui/state.js";
 
@@ -35,6 +36,7 @@ class Bedside {
     this.state = new StatePanel();
     this.path = new PathWatch();
     this.latency = new LatencyPanel($("latency-rows"));
+    this.links = new LinkPanel($("latency-rows").parentElement);
     this.events = new EventList();
     this.stop = new StopButton(this.signalling);
     this.room = new RoomView();
@@ -52,7 +54,10 @@ class Bedside {
     const { signalling } = this;
     showRefusals(signalling);
     signalling.on("status", ({ telemetry }) => this.status(fromArray(telemetry)));
-    signalling.on("welcome", () => this.path.joined(performance.now()));
+    signalling.on("welcome", (welcome) => {
+      this.path.joined(performance.now());
+      this.links.names(welcome.links);
+    });
     signalling.on("denied", () => this.path.left());
     signalling.on("peers", (peers) => this.peersChanged(peers));
     signalling.on("change", () => this.render());
@@ -119,6 +124,7 @@ class Bedside {
     renderActions(telemetry, this.peers);
     this.renderBanners(this.telemetry); // Facts of the site: they stay while the path is lost.
     this.latency.render(telemetry, now);
+    this.links.render(telemetry);
   }
 
   renderPeople(telemetry) {

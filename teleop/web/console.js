@@ -11,9 +11,9 @@ import { MotionKeys, shortcuts } from "./input/keys.js";
 import { dragOnPicture, wheel } from "./input/pointer.js";
 import { Sampler } from "./input/sampler.js";
 import { joinDialog } from "./join.js";
-import { CommandPeer } from "./net/command.js";
+import { CommandPath } from "./net/commands.js";
 import { PathWatch } from "./net/path.js";
-import { VideoPeer } from "./net/video.js";
+import { VideoPath } from "./net/videos.js";
 import { Signalling } from "./net/ws.js";
 import { TalkPanel } from "./talk/panel.js";
 import { Talk } from "./talk/talk.js";
@@ -21,6 +21,7 @@ import { loadText, onLanguage } from "./text.js";
 import { $ } from "./ui/dom.js";
 import { ForcePanel } from "./ui/force.js";
 import { LatencyPanel } from "./ui/latency.js";
+import { LinkPanel } from "./ui/links.js";
 import { showRefusals } from "./ui/notice.js";
 import { Picture } from "./ui/picture.js";
 import { StatePanel } from "./ui/state.js";
@@ -35,8 +36,8 @@ class Console {
     this.letters = true;
     this.peers = NO_PEERS;
     this.signalling = new Signalling("console");
-    this.command = new CommandPeer(this.signalling);
-    this.video = new VideoPeer(this.signalling, $("video"));
+    this.command = new CommandPath(this.signalling);
+    this.video = new VideoPath(this.signalling, $("video"));
     this.deadman = new Deadman();
     this.hand = new Hand();
     this.keys = new MotionKeys();
@@ -46,10 +47,11 @@ class Console {
     this.picture = new Picture(this.video);
     this.force = new ForcePanel();
     this.latency = new LatencyPanel($("latency-rows"));
+    this.links = new LinkPanel($("latency"));
     this.state = new StatePanel();
     this.path = new PathWatch();
     this.view = new ConsoleView(this);
-    this.clip = new ClipRecorder($("video"), (on) => $("clip").setAttribute("aria-pressed", String(on)));
+    this.clip = new ClipRecorder(this.video, (on) => $("clip").setAttribute("aria-pressed", String(on)));
     this.sampler = new Sampler({
       command: this.command,
       video: this.video,
@@ -103,8 +105,9 @@ class Console {
     this.picture.geometry(welcome.video);
     if (welcome.lease) this.peers = { ...this.peers, lease_session: welcome.session };
     this.sampler.start(welcome);
-    if (!this.command.wanted) this.command.start();
-    if (!this.video.wanted) this.video.start();
+    this.command.start(welcome.links.length);
+    this.video.start(welcome.links.length);
+    this.links.names(welcome.links);
     if (!this.talk.open) this.talk.start();
   }
 

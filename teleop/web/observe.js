@@ -3,7 +3,7 @@
 import { joinDialog } from "./join.js";
 import { fromArray } from "./net/telemetry.js";
 import { PathWatch } from "./net/path.js";
-import { VideoPeer } from "./net/video.js";
+import { VideoPath } from "./net/videos.js";
 import { Signalling } from "./net/ws.js";
 import { loadText, t, toggleLanguage } from "./text.js";
 import { $, setData, setText } from "./ui/dom.js";
@@ -17,7 +17,7 @@ const PATH_MS = 500; // Status arrives at 10 Hz.
 
 await loadText();
 const signalling = new Signalling("observer");
-const video = new VideoPeer(signalling, $("video"));
+const video = new VideoPath(signalling, $("video"));
 const picture = new Picture(video);
 const force = new ForcePanel();
 const latency = new LatencyPanel($("latency-rows"));
@@ -53,7 +53,7 @@ signalling.on("welcome", (welcome) => {
   picture.staleMs = welcome.limits.image_stale_ms ?? picture.staleMs;
   force.limits(welcome.limits);
   picture.geometry(welcome.video);
-  video.start();
+  video.start(1);
 });
 $("language").addEventListener("click", toggleLanguage);
 joinDialog(signalling, { silent: true });

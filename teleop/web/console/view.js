@@ -90,6 +90,7 @@ export class ConsoleView {
     const link = $("link");
     setData(link, "ok", pathOk);
     setText(link, t(pathOk ? "link.ok" : app.joined() ? "link.lost" : "link.none"));
+    app.links.render(telemetry);
     this.renderLease();
     const mm = app.picture.callipers.distances();
     setText($("measured"), mm.map((d, i) => t("picture.distance", { i: i + 1, mm: fixed(d) })).join("  "));

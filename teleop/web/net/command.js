@@ -1,95 +1,97 @@
-// Commands up, heartbeats and telemetry down: two unordered channels that never retransmit.
+// Commands up, heartbeats and telemetry down, on one link: two unordered channels that never
+// retransmit. The same bytes go over every link (commands.js); what came over this one is counted.
 
-import { CHANNEL_COMMAND, CHANNEL_TELEMETRY, FRAME_BYTES } from "../generated/schema.js";
+import { CHANNEL_COMMAND, CHANNEL_TELEMETRY } from "../generated/schema.js";
 import { readHeartbeat } from "./frame.js";
+import { LinkCounter } from "./linkreport.js";
 import { Peer } from "./peer.js";
-import { fromBytes } from "./telemetry.js";
 
-const OUTAGE_MS = 250; // DESIGN.md section 3: the association is rebuilt after such an outage.
-const QUEUE_BYTES = 4 * FRAME_BYTES;
+const OUTAGE_MS = 250; // The association is rebuilt after such an outage (docs/network.md).
 const NEWEST_WINS = { ordered: false, maxRetransmits: 0 };
 
-/** The console's command connection. `now()` is the page's monotonic clock in ms. */
+/** The console's command connection on one link. `now()` is the page's monotonic clock in ms. */
 export class CommandPeer extends Peer {
-  constructor(signalling, now = () => performance.now()) {
-    super(signalling, "command");
+  constructor(signalling, link, heard, reported, now = () => performance.now()) {
+    super(signalling, "command", link);
     this.now = now;
-    this.heartbeat = null;
-    this.heartbeatAt = -Infinity;
-    this.telemetry = null;
-    this.telemetryAt = -Infinity;
-    this.sent = 0;
-    this.skipped = 0;
+    this.counter = new LinkCounter();
+    this.heard = heard; // called with each heartbeat
+    this.reported = reported; // called with the bytes of each telemetry message
+    this.heardAt = -Infinity;
+    this.openedAt = Infinity;
+    this.replaced = 0;
     this.unreadable = 0;
-    this.onTelemetry = () => {};
-    signalling.on("refused", ({ reason }) => this.wanted && reason === "rebuild" && this.rebuild(0));
+    this.waiting = null;
+    signalling.on("refused", (refused) => this.refused(refused));
     setInterval(() => this.watch(), 50);
   }
 
+  refused({ reason, link = -1 }) {
+    const mine = link === this.link || link === -1;
+    if (mine && this.wanted && reason === "rebuild") this.rebuild(0);
+  }
+
   prepare(connection) {
-    this.command = connection.createDataChannel(CHANNEL_COMMAND, NEWEST_WINS);
-    this.command.binaryType = "arraybuffer";
-    this.command.onopen = () => {
+    const command = connection.createDataChannel(CHANNEL_COMMAND, NEWEST_WINS);
+    command.binaryType = "arraybuffer";
+    command.onopen = () => {
+      this.command = command;
+      this.waiting = null;
       this.openedAt = this.now();
+      this.takeOver(connection);
     };
-    this.command.onmessage = (event) => this.heard(event.data);
-    this.command.onclose = () => this.connection === connection && this.rebuild();
+    command.onmessage = (event) => this.beat(event.data);
+    command.onbufferedamountlow = () => this.flush();
+    command.onclose = () => this.connection === connection && this.rebuild();
     const telemetry = connection.createDataChannel(CHANNEL_TELEMETRY, NEWEST_WINS);
     telemetry.binaryType = "arraybuffer";
-    telemetry.onmessage = (event) => this.reported(event.data);
+    telemetry.onmessage = (event) => {
+      this.heardAt = this.now();
+      this.reported(event.data);
+    };
   }
 
   get open() {
     return this.command?.readyState === "open";
   }
 
-  /** True while heartbeats arrive: the path to the robot works. */
-  get alive() {
-    return this.now() - this.heartbeatAt <= OUTAGE_MS;
+  works() {
+    return this.open && this.now() - Math.max(this.heardAt, this.openedAt) <= OUTAGE_MS;
   }
 
-  heard(buffer) {
+  beat(buffer) {
     const beat = readHeartbeat(buffer);
     if (!beat) {
       this.unreadable += 1;
       return;
     }
-    // Unordered: an older heartbeat never replaces a newer one, unless guard was restarted.
-    const restarted = this.heartbeat && beat.epoch > this.heartbeat.epoch;
-    if (this.heartbeat && beat.stampNs <= this.heartbeat.stampNs && !restarted) return;
-    this.heartbeat = beat;
-    this.heartbeatAt = this.now();
+    this.heardAt = this.now();
+    this.counter.heard(beat, this.heardAt);
     this.healthy();
+    this.heard(beat);
   }
 
-  reported(buffer) {
-    const telemetry = fromBytes(buffer);
-    if (!telemetry) {
-      this.unreadable += 1;
-      return;
-    }
-    if (this.telemetry && telemetry.stamp_us < this.telemetry.stamp_us) return;
-    this.telemetry = telemetry;
-    this.telemetryAt = this.now();
-    this.onTelemetry(telemetry);
-  }
-
-  /** Send a frame now or not at all: nothing ever waits in a queue. */
+  /** Send now, or in place of an older message that has not left yet: never more than one waits. */
   transmit(bytes) {
     if (!this.open) return false;
-    if (this.command.bufferedAmount > QUEUE_BYTES) {
-      this.skipped += 1;
-      return false;
+    if (this.command.bufferedAmount > 0) {
+      this.replaced += this.waiting !== null;
+      this.waiting = bytes;
+    } else {
+      this.command.send(bytes);
     }
-    this.command.send(bytes);
-    this.sent += 1;
     return true;
   }
 
+  flush() {
+    const { waiting } = this;
+    this.waiting = null;
+    if (waiting && this.open) this.command.send(waiting);
+  }
+
   watch() {
-    if (!this.wanted || !this.open || this.retryTimer) return;
+    if (!this.wanted || !this.open || this.retryTimer || this.coming) return;
     // Telemetry without heartbeats means a silent guard, not a dead association.
-    const heard = Math.max(this.heartbeatAt, this.telemetryAt, this.openedAt ?? this.now());
-    if (this.now() - heard > OUTAGE_MS) this.rebuild();
+    if (!this.works()) this.rebuild();
   }
 }

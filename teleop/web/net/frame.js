@@ -63,12 +63,13 @@ export function pack(frame, bytes = new Uint8Array(FRAME_BYTES)) {
   return bytes;
 }
 
-/** Heartbeat bytes -> {stampNs, nonce, epoch} (BigInt, number, BigInt), or null if it is none. */
+/** Heartbeat bytes -> {number, stampNs, nonce, epoch} (BigInt: stampNs, epoch), or null: none. */
 export function readHeartbeat(buffer) {
   if (buffer.byteLength !== HEARTBEAT_BYTES) return null;
   const view = new DataView(buffer);
   if (view.getUint16(0, true) !== HEARTBEAT_MAGIC) return null;
   return {
+    number: view.getUint16(2, true),
     stampNs: view.getBigUint64(4, true),
     nonce: view.getUint32(12, true),
     epoch: view.getBigUint64(16, true),

@@ -1,6 +1,6 @@
 // Telemetry: the MessagePack array (data channel) or JSON array (Status) as one named object.
 
-import { Cause, State, TELEMETRY_FIELDS } from "../generated/schema.js";
+import { Cause, LINK_FIELDS, State, TELEMETRY_FIELDS } from "../generated/schema.js";
 import { decode } from "./msgpack.js";
 
 const UNKNOWN = -1000; // What the gateway sends for a number that nobody knows now.
@@ -22,6 +22,9 @@ export function fromArray(values) {
     telemetry[name] = values[i] === UNKNOWN ? NaN : values[i];
   });
   telemetry.stateName = nameOf(State, telemetry.state);
+  telemetry.linkStates = (telemetry.links ?? []).map((values) =>
+    Object.fromEntries(LINK_FIELDS.map((name, i) => [name, values[i]])),
+  );
   telemetry.causeName = nameOf(Cause, telemetry.first_out);
   return telemetry;
 }

@@ -1,69 +1,70 @@
-// The ultrasound picture: one H.264 video, received only; tells which frame is on screen.
+// The ultrasound picture on one link: one H.264 video, received only. Which link's picture is
+// shown is decided in videos.js.
 
 import { Peer } from "./peer.js";
 
 const OUTAGE_MS = 1500; // No frame for so long: ask for a new connection (the banner is earlier).
 
-/** Video connection drawn into `element`; keeps id and time of the frame on screen. */
+/** Video connection of one link into `element`; `presented(now, metadata, peer)` per frame. */
 export class VideoPeer extends Peer {
-  constructor(signalling, element, now = () => performance.now()) {
-    super(signalling, "video");
+  constructor(signalling, link, element, presented, now = () => performance.now()) {
+    super(signalling, "video", link);
     this.element = element;
+    this.presented = presented;
     this.now = now;
-    this.frame = null; // {id, since}: RTP timestamp and page time when it was presented.
     this.presentedAt = -Infinity;
-    this.frames = 0;
-    this.refreshMs = 0; // From callback to the expected display, as the browser says it.
-    this.supported = "requestVideoFrameCallback" in HTMLVideoElement.prototype;
-    this.onFrame = () => {};
-    signalling.on("refused", ({ reason }) => this.wanted && reason in WAIT_MS && this.rebuild(WAIT_MS[reason]));
-    if (this.supported) this.next();
-    setInterval(() => this.watch(), 250);
+    this.openedAt = -Infinity;
+    this.newest = null; // RTP timestamp of the newest frame presented here
+    signalling.on("refused", (refused) => this.refused(refused));
+    this.next();
+    this.timer = setInterval(() => this.watch(), 250);
+  }
+
+  refused({ reason, link = -1 }) {
+    const mine = link === this.link || link === -1;
+    if (mine && this.wanted && reason in WAIT_MS) this.rebuild(WAIT_MS[reason]);
   }
 
   next() {
     this.element.requestVideoFrameCallback((now, metadata) => {
-      this.presented(now, metadata);
+      this.presentedAt = now;
+      this.healthy();
+      if (metadata.rtpTimestamp !== undefined) this.newest = metadata.rtpTimestamp >>> 0;
+      this.presented(now, metadata, this);
       this.next();
     });
   }
 
-  presented(now, metadata) {
-    this.frames += 1;
-    this.presentedAt = now;
-    if (metadata.rtpTimestamp === undefined) return;
-    // The later of both, so that dwell (which shortens the loop figure) is never too long. What
-    // comes after, one refresh and the panel, is the site's constant `video.display_lag_ms`.
-    const since = Math.max(now, metadata.presentationTime);
-    this.refreshMs = metadata.expectedDisplayTime - now;
-    this.frame = { id: metadata.rtpTimestamp >>> 0, since };
-    this.healthy();
-    this.onFrame(metadata);
-  }
-
-  /** Age of the newest presented frame in ms (page clock). */
-  age(now = this.now()) {
-    return now - this.presentedAt;
-  }
-
   prepare(connection) {
-    this.openedAt = this.now();
     const transceiver = connection.addTransceiver("video", { direction: "recvonly" });
     const codecs = RTCRtpReceiver.getCapabilities("video").codecs;
     const wanted = codecs.filter((codec) => /h264|rtx/i.test(codec.mimeType));
     if (wanted.length > 0) transceiver.setCodecPreferences(wanted);
     connection.ontrack = (event) => {
-      if (this.connection !== connection) return;
+      if (this.coming !== connection && this.connection !== connection) return;
       if ("jitterBufferTarget" in event.receiver) event.receiver.jitterBufferTarget = 0;
-      this.element.srcObject = new MediaStream([event.track]);
-      this.element.play().catch((error) => console.warn("video waits for a click", error));
+      connection.stream = new MediaStream([event.track]);
     };
   }
 
+  stateChanged(connection) {
+    super.stateChanged(connection);
+    if (this.coming !== connection || connection.connectionState !== "connected") return;
+    this.openedAt = this.now();
+    this.takeOver(connection);
+    this.element.srcObject = connection.stream;
+    this.element.play().catch((error) => console.warn("video waits for a click", error));
+  }
+
   watch() {
-    if (!this.wanted || this.retryTimer || this.connection?.connectionState !== "connected") return;
+    if (!this.wanted || this.retryTimer || this.coming || !this.works()) return;
     const since = this.now() - Math.max(this.presentedAt, this.openedAt);
     if (since > OUTAGE_MS && document.visibilityState === "visible") this.rebuild();
+  }
+
+  stop() {
+    super.stop();
+    clearInterval(this.timer);
   }
 }
 

@@ -10,8 +10,7 @@ const NO_STATE = { mm_per_px: 0, apex_x_px: 0, apex_y_px: 0, depth_m: 0, live: t
 
 export class Picture {
   constructor(video) {
-    this.video = video; // VideoPeer
-    this.element = video.element;
+    this.video = video; // VideoPath
     this.staleMs = 150;
     this.state = NO_STATE;
     this.frozen = false;
@@ -26,6 +25,11 @@ export class Picture {
   geometry(state) {
     this.state = { ...this.state, ...state };
     this.dirty = true;
+  }
+
+  /** The video element that is seen now. */
+  get element() {
+    return this.video.element;
   }
 
   get width() {
