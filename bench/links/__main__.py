@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import FrameType
 
 from bench.links import report as reports
 from bench.links.control import Begin
@@ -123,6 +125,9 @@ def _bridged(chosen: Scenario, options: argparse.Namespace) -> int:
         values = _names(network)
         if options.robot:
             network.start(Side.ROBOT, _filled(shlex.split(options.robot), values))
+        for side in Side:
+            addresses = ", ".join(network.addresses(side))
+            sys.stderr.write(f"{side}: {addresses}; {shlex.join(network.prefix(side))} COMMAND\n")
         command = _filled(options.command, values) or ["sleep", "infinity"]
         code = _wait(network.start(Side.CONSOLE, command))
     _show(network.emulator)
@@ -147,6 +152,11 @@ def _relayed(chosen: Scenario, options: argparse.Namespace) -> int:
     return code
 
 
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM takes the programs and namespaces away too."""
+    raise SystemExit(128 + signal.SIGTERM)
+
+
 def _wait(program: subprocess.Popen[bytes]) -> int:
     """Wait for the command; Ctrl-C ends it and is no error of ours."""
     try:
@@ -168,4 +178,5 @@ def _show(emulator: Emulator) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _leave)
     raise SystemExit(main())

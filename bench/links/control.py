@@ -37,7 +37,10 @@ class Cut(msgspec.Struct, frozen=True, tag=True):
 
 
 class Restart(msgspec.Struct, frozen=True, tag=True):
-    """Begin the profiles anew: time 0 is now, the random sequences start over."""
+    """Begin the profiles anew: time 0 is now, the random sequences and all counts start over.
+
+    What is held already still leaves when it was due, uncounted.
+    """
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):

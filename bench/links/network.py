@@ -69,13 +69,17 @@ class Network:
         """All addresses of a side, by link."""
         return [address(side, link) for link in range(len(self.scenario.links))]
 
+    def prefix(self, side: Side) -> list[str]:
+        """What to put before a command so that it runs on that side."""
+        return self._namespaces.prefix(side)
+
     def start(self, side: Side, command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
         """Start a program on a side (options as `subprocess.Popen`); `close` ends it."""
         environment = dict(options.pop("env", None) or os.environ)
         environment[ROBOT_VARIABLE] = ",".join(self.addresses(Side.ROBOT))
         environment[CONSOLE_VARIABLE] = ",".join(self.addresses(Side.CONSOLE))
         program = subprocess.Popen(
-            [*self._namespaces.prefix(side), *command],
+            [*self.prefix(side), *command],
             env=environment,
             start_new_session=True,
             **options,
@@ -86,7 +90,7 @@ class Network:
     def wrapper(self, side: Side, executable: str) -> Path:
         """A script that runs `executable` on a side, for tools that want one path (Playwright)."""
         script = Path(self._scripts.name) / f"{side}-{Path(executable).name}"
-        command = shlex.join([*self._namespaces.prefix(side), executable])
+        command = shlex.join([*self.prefix(side), executable])
         script.write_text(f'#!/bin/sh\nexec {command} "$@"\n', "utf-8")
         script.chmod(0o755)
         return script

@@ -66,7 +66,6 @@ class Pump:
         self._origin_ns = now_ns()
         self._links: list[LinkPath] = paths(self.begin.links, self.begin.seed, self._origin_ns)
         self._lanes = [(Lane(path.up), Lane(path.down)) for path in self._links]
-        self._shaper.clear()
         self._log.clear()
 
     def read_from(self, descriptor: int, reader: Reader) -> None:

@@ -71,7 +71,3 @@ class Shaper:
                 held.lane.passed += 1
                 held.lane.passed_bytes += len(held.data)
         return released
-
-    def clear(self) -> None:
-        """Forget what is held."""
-        self._heap.clear()

@@ -255,6 +255,19 @@ def test_the_command_line_runs_a_program_through_the_relay() -> None:
     assert "relay 'delay-30'" in done.stderr
 
 
+def test_a_terminated_command_line_leaves_nothing_behind() -> None:
+    need_namespaces()
+    command = [sys.executable, "-m", "bench.links", "--profile", "5g+5g"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as line:
+        assert line.stderr is not None
+        said = [line.stderr.readline() for _ in range(3)]
+        assert "console: 10.77.0.2, 10.77.1.2" in said[2]
+        line.terminate()
+        assert line.wait(60) == 128 + 15
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
+    assert f"teleop-{line.pid}-" not in listed.stdout
+
+
 def test_an_emulator_that_cannot_begin_says_so() -> None:
     begin = Begin("5g", scenario("5g").links, 1)
     with pytest.raises(EmulatorError, match="has ended"):
