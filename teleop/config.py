@@ -62,6 +62,13 @@ class Video(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bitrate_kbps: Annotated[int, Meta(ge=200, le=50000)] = 8000
     display_lag_ms: Annotated[float, Meta(ge=0, le=100)] = 0.0
     """Display lag of the expert's screen, counted in image and loop."""
+    ladder: bool = True
+    """Send less (rate, then size) where a link is too narrow, so that pictures do not queue."""
+    duplicates: Literal["auto", "on", "off"] = "auto"
+    """Send every packet twice: where loss is seen and the link is not too narrow, always, never."""
+    duplicate_after_ms: Annotated[float, Meta(ge=0.5, le=20)] = 3.0
+    pacing_ms: Annotated[float, Meta(ge=0, le=10)] = 2.0
+    """Time over which a picture's packets are spread while they are sent twice; 0: at once."""
 
 
 class Arm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

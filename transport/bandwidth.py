@@ -12,8 +12,12 @@ from __future__ import annotations
 from collections import deque
 
 QUEUE_NS = 20_000_000
-"""Queueing delay that means "too narrow": below two pictures at 60 frames/s, above the jitter of a
-5G uplink."""
+"""Queueing delay that means "too narrow" when even the quickest of the last FRAMES waited so long
+(a standing queue, as in CoDel, RFC 8289; jitter and a busy machine let some frames through)."""
+FRAMES = 8
+HIGH_NS = 60_000_000
+"""Delay that means it at once, when HIGH_FRAMES in a row waited so long."""
+HIGH_FRAMES = 3
 BASE_NS = 10_000_000_000
 """Window of the smallest delay."""
 RATE_NS = 500_000_000
@@ -21,8 +25,6 @@ RATE_NS = 500_000_000
 BACK_OFF = 0.85
 REPEAT_NS = 200_000_000
 """Shortest time between two estimates."""
-FRAMES = 3
-"""Frames in a row that must have waited: one alone may have been repaired."""
 _RTP_HZ = 90_000
 
 
@@ -36,13 +38,16 @@ class DelayTrend:
         self._bytes = 0
         self._last_timestamp: int | None = None
         self._media_ns = 0
-        self._late = 0
+        self._queues: deque[int] = deque(maxlen=FRAMES)
+        self._begun_ns: int | None = None
         self._told_ns: int | None = None
         self.queue_ns = 0
         """How long the newest frame waited beyond the shortest."""
 
     def packet(self, size: int, at_ns: int) -> None:
         """Count a packet of the stream."""
+        if self._begun_ns is None:
+            self._begun_ns = at_ns
         self._arrived.append((at_ns, size))
         self._bytes += size
         while self._arrived[0][0] <= at_ns - RATE_NS:
@@ -61,7 +66,7 @@ class DelayTrend:
         while self._base[0][0] < arrived_ns - BASE_NS:
             self._base.popleft()
         self.queue_ns = delay_ns - self._base[0][1]
-        self._late = self._late + 1 if self.queue_ns > QUEUE_NS else 0
+        self._queues.append(self.queue_ns)
 
     def arriving_kbps(self) -> float:
         """Rate of the last half second."""
@@ -71,9 +76,16 @@ class DelayTrend:
 
     def estimate_kbps(self, now_ns: int) -> float | None:
         """What the link carries, when that is less than what is sent."""
-        if self._late < FRAMES:
+        if not self._has_queue():
             return None
+        if self._begun_ns is None or now_ns - self._begun_ns < 2 * RATE_NS:
+            return None  # neither the least delay nor the rate is known yet
         if self._told_ns is not None and now_ns - self._told_ns < REPEAT_NS:
             return None
         self._told_ns = now_ns
         return BACK_OFF * self.arriving_kbps()
+
+    def _has_queue(self) -> bool:
+        standing = len(self._queues) == FRAMES and min(self._queues) > QUEUE_NS
+        newest = list(self._queues)[-HIGH_FRAMES:]
+        return standing or (len(newest) == HIGH_FRAMES and min(newest) > HIGH_NS)

@@ -17,15 +17,18 @@ from teleop.config import Config
 from teleop.drivers.frames.base import NO_SCALE, FrameSourceError, ImageParameters
 from teleop.drivers.frames.registry import kind_of, open_source
 from teleop.media.control import ControlServer, Image
-from teleop.media.encode import Encoder
 from teleop.media.notes import Notes
 from teleop.media.producer import Inputs, Producer
+from teleop.media.quality import Quality
 from teleop.media.rate import SUSTAINED_NS, Rate, observe_only
+from transport.ladder import Sign
 from transport.local.clock import now_ns
+from transport.redundancy import Duplicates
 from transport.schema import ImageState
 from transport.webrtc import patches
 from transport.webrtc.ice import bind_addresses, use_addresses
-from transport.webrtc.video import VideoError, VideoPeers
+from transport.webrtc.patches.sender import ReceiverReport
+from transport.webrtc.video import Delivery, VideoError, VideoPeers
 
 STATUS_S = 0.012
 """Status period: 80 Hz, so that 50 Hz hold under load."""
@@ -55,13 +58,22 @@ class MediaApp:
         self.failure: BaseException | None = None
         self._loop = asyncio.get_running_loop()
         self._closing: set[asyncio.Task[None]] = set()
+        video = config.video
+        self._quality = Quality(
+            video.width, video.height, video.fps, video.bitrate_kbps, not video.ladder
+        )
+        self._lease = channels.box(run_dir, channels.GATEWAY_STATUS)
+        self._rung = self._quality.choose("", self._incarnation)
         self._producer = Producer(
-            lambda: open_source(config), self._open_encoder, Inputs(run_dir),
-            float(config.video.fps),
+            lambda: open_source(config), self._rung, Inputs(run_dir), float(video.fps),
             lambda: self._from_thread(self._deliver),
             lambda error: self._from_thread(self._ended, error),
         )  # fmt: skip
-        self._peers = VideoPeers(self._producer.want_keyframe, self._peer_gone)
+        delivery = Delivery(Duplicates(video.duplicates), video.duplicate_after_ms, video.pacing_ms)
+        self._peers = VideoPeers(
+            self._producer.want_keyframe, self._peer_gone, on_report=self._reported,
+            delivery=delivery,
+        )  # fmt: skip
         socket = run_dir / channels.MEDIA_CONTROL
         self._control = ControlServer(socket, self, (VideoError,))
 
@@ -69,10 +81,6 @@ class MediaApp:
         """Have the event loop call; after its end nobody is interested any more."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
-
-    def _open_encoder(self, fps: float) -> Encoder:
-        video = self._config.video
-        return Encoder(video.width, video.height, fps, video.bitrate_kbps)
 
     async def run(self) -> None:
         """Run until told to leave, the supervisor is gone, or the source fails."""
@@ -110,20 +118,37 @@ class MediaApp:
 
     def _deliver(self) -> None:
         """Stamp the newest picture, then send it: the stamp is there before the packet leaves."""
-        product = self._producer.take()
-        if product is None:
-            return
-        stamped = product.stamped
-        record = stamped.record(patches.rtp_timestamp(stamped.pts))
-        self._stamps.write(m.FRAME_STAMP.pack(record))
-        size = 0
-        if product.encoded is not None:
-            size = len(product.encoded.data)
-            self._peers.publish(product.encoded)
-        self._frames += 1
-        now = now_ns()
-        self._rate.add(now, size)
-        self._sustained.add(now, size)
+        for product in self._producer.take():
+            stamped = product.stamped
+            record = stamped.record(patches.rtp_timestamp(stamped.pts))
+            self._stamps.write(m.FRAME_STAMP.pack(record))
+            size = 0
+            if product.encoded is not None:
+                size = len(product.encoded.data)
+                self._peers.publish(product.encoded)
+            self._frames += 1
+            now = now_ns()
+            self._rate.add(now, size)
+            self._sustained.add(now, size)
+
+    def _reported(self, peer: str, report: ReceiverReport) -> None:
+        """A viewer reported: too narrow a link costs quality, and gets no duplicates."""
+        sign = Sign(report.loss, report.round_trip_ms, report.estimate_kbps)
+        sent_kbps = self._rate.kbps(report.at_ns)
+        if self._quality.reported(peer, sign, sent_kbps, report.at_ns):
+            self._peers.congested(peer)
+
+    def _follow_links(self, now: int) -> None:
+        """Send the quality that the leading viewer's link carries."""
+        item = self._lease.read()
+        session = 0 if item is None else item[1].console_session
+        rung = self._quality.choose(str(session) if session else "", now)
+        if rung != self._rung:
+            self._notes.write(
+                "quality", kbps=rung.bitrate_kbps, width=rung.width, height=rung.height,
+                fps=rung.fps, duplicated=self._peers.duplicating,
+            )  # fmt: skip
+            self._rung = self._producer.rung = rung
 
     def _ended(self, error: BaseException | None) -> None:
         if error is not None:
@@ -131,7 +156,8 @@ class MediaApp:
         self._done.set()
 
     def _write_status(self) -> None:
-        now, source, video = now_ns(), self._producer.source, self._config.video
+        now, source = now_ns(), self._producer.source
+        self._follow_links(now)
         live = source is not None and source.live
         fps = self._rate.fps(now)
         if source is not None and not self._was_ready:
@@ -148,8 +174,8 @@ class MediaApp:
                 fps=fps,
                 observe_only=source is None
                 or observe_only(live, self._sustained.fps(now), self._simulated),
-                width=video.width,
-                height=video.height,
+                width=self._rung.width,
+                height=self._rung.height,
                 encode_ms=times.encode_ms.value,
                 form_ms=times.form_ms.value,
                 bitrate_kbps=self._rate.kbps(now),
@@ -162,6 +188,7 @@ class MediaApp:
         """Connect a viewer (control socket)."""
         answer = await self._peers.answer(peer, sdp)
         self._owners[peer] = owner
+        self._quality.joined(peer, now_ns())
         self._producer.viewers = len(self._peers)
         self._notes.write("viewer", peer=peer)
         return answer
@@ -169,11 +196,13 @@ class MediaApp:
     async def close(self, peer: str) -> None:
         """Disconnect a viewer (control socket)."""
         self._owners.pop(peer, None)
+        self._quality.left(peer)
         await self._peers.close(peer)
         self._notes.write("viewer left", peer=peer)
 
     def _peer_gone(self, peer: str) -> None:
         self._owners.pop(peer, None)
+        self._quality.left(peer)
         self._notes.write("viewer lost", peer=peer)
 
     def gone(self, owner: int) -> None:

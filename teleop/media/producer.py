@@ -1,26 +1,29 @@
 """The picture thread: source, stamp, encoder, on a monotonic schedule, nothing queues.
 
 Everything heavy (image formation in numba, x264) runs here with the GIL released; the event loop
-of the process only sends. What the loop has not taken yet is overwritten and counted.
+of the process only sends. While it is held up, pictures are dropped before encoding and counted.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from safety.messages import ArmState
 from teleop import channels
 from teleop.drivers.frames.base import FrameSource, ImageParameters
-from teleop.media.encode import Encoder
+from teleop.media.adaptive import AdaptiveEncoder
 from teleop.media.rate import Average
 from teleop.media.stamp import Stamped, stamp
+from transport.ladder import Rung
 from transport.local.clock import now_ns
 from transport.local.loop import Cycle
 from transport.webrtc.video import EncodedPicture
 
+WAITING = 3
+"""Pictures that may wait for the event loop, which sends all of them at once."""
 LOST_NS = 50_000_000
 """An arm state or guard report older than this is lost."""
 
@@ -70,27 +73,30 @@ class Producer:
     def __init__(
         self,
         open_source: Callable[[], FrameSource],
-        open_encoder: Callable[[float], Encoder],
+        best: Rung,
         inputs: Inputs,
         fps: float,
         ready: Callable[[], None],
         ended: Callable[[BaseException | None], None],
     ) -> None:
-        self._open_source, self._open_encoder = open_source, open_encoder
+        self._open_source = open_source
         self._inputs, self._fps = inputs, fps
         self._ready, self._ended = ready, ended
         self.source: FrameSource | None = None
+        self.rung = best
+        """The quality to send, set by the event loop."""
         self.viewers = 0
         """Set by the event loop; without viewers nothing is encoded."""
         self.times = Times(Average(), Average())
         self.skipped = 0
         """Schedule slots that were missed."""
         self.overwritten = 0
-        """Pictures that the event loop did not take in time."""
+        """Pictures that were dropped because the event loop did not take the ones before."""
         self._keyframe = threading.Event()
         self._stop = threading.Event()
         self._wanted: ImageParameters | None = None
-        self._slot: Product | None = None
+        self._waiting: list[Product] = []
+        self._count = 0
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="picture", daemon=True)
 
@@ -111,11 +117,11 @@ class Producer:
         """Change the image settings from the next picture on."""
         self._wanted = parameters
 
-    def take(self) -> Product | None:
-        """The newest picture, once."""
+    def take(self) -> list[Product]:
+        """What was made since the last call, oldest first: one, unless the loop was held up."""
         with self._lock:
-            product, self._slot = self._slot, None
-        return product
+            products, self._waiting = self._waiting, []
+        return products
 
     def _run(self) -> None:
         failure: BaseException | None = None
@@ -132,19 +138,26 @@ class Producer:
 
     def _produce(self, source: FrameSource) -> None:
         fps = min(self._fps, source.nominal_fps)
-        encoder = self._open_encoder(fps)
+        encoder = AdaptiveEncoder(_at(self.rung, fps / self._fps))
         cycle = Cycle(round(1e9 / fps))
         last_pts = -1
         while not self._stop.is_set():
             at_ns = now_ns() if source.paces_itself else cycle.wait()
             self.skipped = cycle.overruns
-            stamped = self._picture(source, at_ns, last_pts)
-            if stamped is None:
+            rung = self.rung
+            encoder.follow(_at(rung, fps / self._fps))
+            stamped = self._picture(source, at_ns, last_pts, encoder.size)
+            if stamped is None or self._leave_out(rung):
                 continue
             last_pts = stamped.pts
+            if not self._has_room():
+                self.overwritten += 1
+                continue
             self._put(Product(stamped, self._encode(encoder, stamped)))
 
-    def _picture(self, source: FrameSource, at_ns: int, last_pts: int) -> Stamped | None:
+    def _picture(
+        self, source: FrameSource, at_ns: int, last_pts: int, size: tuple[int, int]
+    ) -> Stamped | None:
         wanted, self._wanted = self._wanted, None
         if wanted is not None:
             source.apply(wanted)
@@ -154,9 +167,14 @@ class Producer:
             return None
         if not source.paces_itself:  # else most of the time is waiting for the device
             self.times.form_ms.add((now_ns() - begun_ns) / 1e6)
-        return stamp(frame, source.live, self._inputs.mark(at_ns), last_pts)
+        return stamp(frame, source.live, self._inputs.mark(at_ns), last_pts, size)
 
-    def _encode(self, encoder: Encoder, stamped: Stamped) -> EncodedPicture | None:
+    def _leave_out(self, rung: Rung) -> bool:
+        """Whether this picture is one of those that a lower frame rate leaves out."""
+        self._count += 1
+        return self._count % max(1, round(self._fps / rung.fps)) != 0
+
+    def _encode(self, encoder: AdaptiveEncoder, stamped: Stamped) -> EncodedPicture | None:
         if self.viewers == 0:
             return None
         begun_ns = now_ns()
@@ -167,11 +185,20 @@ class Producer:
         self.times.encode_ms.add((now_ns() - begun_ns) / 1e6)
         return encoded
 
+    def _has_room(self) -> bool:
+        """False: the event loop is stuck, and a picture is dropped before it is encoded.
+
+        Dropping it afterwards would break what the next ones refer to.
+        """
+        with self._lock:
+            return len(self._waiting) < WAITING
+
     def _put(self, product: Product) -> None:
         with self._lock:
-            overwritten = self._slot is not None
-            self._slot = product
-        if overwritten:  # an encoded picture was lost: the chain of references is broken
-            self.overwritten += 1
-            self._keyframe.set()
+            self._waiting.append(product)
         self._ready()
+
+
+def _at(rung: Rung, share: float) -> Rung:
+    """The rung for a source that gives only this share of the configured frame rate."""
+    return rung if share == 1.0 else replace(rung, fps=rung.fps * share)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safety.messages import FrameStamp
 from teleop.drivers.frames.base import Frame
 from teleop.media import mark as marks
+from teleop.media.adaptive import fitted
 
 RTP_HZ = 90_000
 NOT_LIVE = "NOT LIVE"
@@ -41,10 +42,15 @@ def next_pts(acquired_ns: int, last_pts: int) -> int:
     return max(last_pts + 1, acquired_ns * RTP_HZ // 1_000_000_000)
 
 
-def stamp(frame: Frame, live: bool, mark: int, last_pts: int) -> Stamped:
-    """Prepare a picture; the hash is that of the source, before anything is drawn into it."""
-    luma = frame.luma
-    digest = zlib.crc32(np.ascontiguousarray(luma).data)
+def stamp(
+    frame: Frame, live: bool, mark: int, last_pts: int, size: tuple[int, int] | None = None
+) -> Stamped:
+    """Prepare a picture, at `size` (width, height) if given.
+
+    The hash is that of the source, before anything is drawn into it.
+    """
+    digest = zlib.crc32(np.ascontiguousarray(frame.luma).data)
+    luma = frame.luma if size is None else fitted(frame.luma, size)
     if mark >= 0 or not live:
         luma = luma.copy()
     if not live:

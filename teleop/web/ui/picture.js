@@ -32,12 +32,13 @@ export class Picture {
     return this.video.element;
   }
 
+  // Geometry is in pixels of the configured picture; on a narrow link a smaller one is sent.
   get width() {
-    return this.element.videoWidth || 640;
+    return this.state.width || this.element.videoWidth || 640;
   }
 
   get height() {
-    return this.element.videoHeight || 480;
+    return this.state.height || this.element.videoHeight || 480;
   }
 
   /** Size of one CSS pixel of the picture in metres; without a scale 0.3 mm. */
