@@ -101,14 +101,20 @@ class Runner:
             result = self._folder.get_case(job.case.key)
             if result is None:
                 result = CaseResult(job.case, error=self._why(job, late))
-                self._folder.put_case(result)
+            if result.error:
+                error = f"{self._tail(job.case)}\n{result.error}".strip()
+                result = msgspec.structs.replace(result, error=error)
+            self._folder.put_case(result)
             self._on_done(result)
 
     def _why(self, job: _Job, late: bool) -> str:
-        stem = self._folder.case_file(job.case.key).stem
-        tail = (self._work / f"{stem}.log").read_text("utf-8", "replace")[-2000:]
         how = "took too long" if late else f"ended with {job.process.returncode}"
-        return f"the process of this case {how}\n{tail}"
+        return f"the process of this case {how}"
+
+    def _tail(self, case: Case) -> str:
+        """Last words of the processes of a case."""
+        stem = self._folder.case_file(case.key).stem
+        return (self._work / f"{stem}.log").read_text("utf-8", "replace")[-2000:]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

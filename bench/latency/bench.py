@@ -11,6 +11,7 @@ from bench.latency.baselines import bare_udp, stock
 from bench.latency.cases import TARGETS
 from bench.latency.commands import CommandSpec, one_way
 from bench.latency.spec import Path, Spec
+from bench.latency.system import SystemSpec, whole_loop
 from bench.latency.video import ours_chromium, ours_native
 
 VIDEO: dict[tuple[Path, str], Callable[[Spec], Measured]] = {
@@ -21,6 +22,7 @@ VIDEO: dict[tuple[Path, str], Callable[[Spec], Measured]] = {
     (Path.UDP, "native"): bare_udp,
 }
 """What carries the pictures, who looks."""
+AnySpec = Spec | CommandSpec | SystemSpec
 
 
 class LatencyBench:
@@ -33,9 +35,11 @@ class LatencyBench:
 
     def run(self, case: Case) -> Measured:
         """Measure one case."""
-        spec: Spec | CommandSpec = msgspec.json.decode(case.config, type=Spec | CommandSpec)
+        spec: AnySpec = msgspec.json.decode(case.config, type=AnySpec)
         if isinstance(spec, CommandSpec):
             return one_way(spec)
+        if isinstance(spec, SystemSpec):
+            return whole_loop(spec)
         return VIDEO[spec.path, spec.peer](spec)
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import msgspec
 
 from bench.kit.model import Case, Group, Param, Target
-from bench.latency import commands
+from bench.latency import commands, system
 from bench.latency.commands import Carrier, CommandSpec
 from bench.latency.spec import WARM_UP_S, Path, Peer, Spec
+from bench.latency.system import SystemSpec
 
 START_S = 5.0
 """Starting the processes and making the picture sequence takes about this long."""
@@ -24,6 +25,8 @@ class Wanted:
     quick: bool = False
     seconds: float = 20.0
     seed: int = 1
+    wide: bool = False
+    """Whole loop with widened latency limits."""
 
 
 def key_of(spec: Spec) -> str:
@@ -64,7 +67,8 @@ def plan(wanted: Wanted) -> list[Case]:
     page = [_video(wanted, seconds, "chromium", 60)]
     stock = _baselines(wanted, seconds, SIZES, (Path.STOCK_VP8, Path.STOCK_H264))
     floor = _baselines(wanted, seconds, SIZES, (Path.UDP,))
-    return [*native, *page, *stock, *floor, *_networks(wanted), *_commands(wanted)]
+    return [*native, *page, *stock, *floor, *_networks(wanted), *_commands(wanted),
+            *_loops(wanted)]  # fmt: skip
 
 
 def _video(wanted: Wanted, seconds: float, peer: Peer, fps: int, profile: str = "loopback",
@@ -103,6 +107,17 @@ def _commands(wanted: Wanted) -> list[Case]:
         for carrier, rate_hz in COMMANDS
     ]
     return [commands.case_of(spec) for spec in specs]
+
+
+def _loops(wanted: Wanted) -> list[Case]:
+    rows: tuple[tuple[Peer, int, str], ...] = (
+        ("native", 30, "loopback"), ("native", 60, "loopback"), ("chromium", 30, "loopback"),
+        ("chromium", 30, "5g"),
+    )  # fmt: skip
+    return [
+        system.case_of(SystemSpec(peer, fps, profile, wanted.seconds, wanted.seed, wanted.wide))
+        for peer, fps, profile in rows
+    ]
 
 
 def _glass(case: str, p50: float, p99: float, elsewhere: str) -> tuple[Target, ...]:

@@ -65,6 +65,12 @@ class Demo:
     folder: Path
     age_ms: float = 500.0
     extra: str = ""
+    widened: bool = True
+    """Latency limits far from those of the policy; False: the policy itself."""
+    python: str = sys.executable
+    """Interpreter, or a script that runs it elsewhere (behind an emulated network)."""
+    auto_s: float = 0.0
+    """Scripted people scan for this long; 0: people come with pages."""
     process: subprocess.Popen[str] = field(init=False)
     run_dir: Path = field(init=False)
     bedside: socket.socket = field(init=False)
@@ -72,12 +78,16 @@ class Demo:
     def start(self) -> Demo:
         """Start it; return when the pages can be opened and the bedside key is connected."""
         config = self.folder / "config.toml"
-        config.write_text(WIDENED.format(age=self.age_ms) + self.extra, "utf-8")
+        limits = WIDENED.format(age=self.age_ms) if self.widened else ""
+        config.write_text(limits + self.extra, "utf-8")
         self.log = (self.folder / "demo.log").open("w+")
         socket_path = self.folder / "bedside.sock"
-        command = [sys.executable, "-m", "teleop.cli", "demo", "--json", "--port", "0"]
+        command = [self.python, "-m", "teleop.cli", "demo", "--json", "--port", "0"]
         command += ["--config", str(config), "--out", str(self.folder / "out")]
-        command += ["--bedside-input", str(socket_path)]
+        if self.auto_s > 0.0:
+            command += ["--auto", f"{self.auto_s:g}"]
+        else:
+            command += ["--bedside-input", str(socket_path)]
         self.process = subprocess.Popen(
             command,
             stdout=self.log,
@@ -91,7 +101,8 @@ class Demo:
         self._arm = channels.box(self.run_dir, channels.ARM_STATE)
         self._guard = channels.box(self.run_dir, channels.GUARD_REPORT)
         self._servo = channels.box(self.run_dir, channels.SERVO_REPORT)
-        self.bedside = wait_for("bedside input listens", lambda: _connect(socket_path))
+        if self.auto_s <= 0.0:
+            self.bedside = wait_for("bedside input listens", lambda: _connect(socket_path))
         return self
 
     def _joined(self) -> dict[str, Any] | None:
@@ -150,7 +161,8 @@ class Demo:
 
     def stop(self) -> None:
         """Ctrl-C, and kill it when it does not leave."""
-        self.bedside.close()
+        if self.auto_s <= 0.0:
+            self.bedside.close()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
