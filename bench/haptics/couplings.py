@@ -10,7 +10,7 @@ from bench.haptics.robots import ForceRobot, PositionRobot, Sensor, Surface
 from haptics.bilateral.choice import Coupling, CouplingChoice
 from haptics.bilateral.fade import leg_ok
 from haptics.bilateral.handle import HandleFacts, HandleState
-from haptics.bilateral.mapping import Scales
+from haptics.bilateral.mapping import Block, Scales
 from haptics.bilateral.passivity import EnergyPort, ForcePort, VelocityPort
 from haptics.bilateral.render import AXIS, FromRobot, HandOut, HapticLoop
 from haptics.bilateral.surface import NO_SURFACE, SurfaceModel
@@ -207,7 +207,7 @@ class Product:
             coupling=coupling,
             leg_ok=leg_ok(0.0, 50.0, max(0, silent_ns - round(self.link.jitter_ms * 8e6))),
             moving=True,
-            block="",
+            block=Block.NONE,
             probe_p_m=ZERO,
             probe_r_rad=ZERO,
         )

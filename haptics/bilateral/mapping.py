@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from haptics.bilateral.errors import ScaleError
 from haptics.bilateral.handle import HandleState
@@ -28,6 +29,26 @@ MOVED_RAD = math.radians(5.0)
 """Probe motion since the release beyond which the first press is refused: look again first."""
 V_MAX_M_S = 0.3
 """Range of the velocity on the wire (i16 at 1e-5 m/s)."""
+
+
+class Block(IntEnum):
+    """Why the grip's dead-man does not count (`handle.BLOCK` of the text table)."""
+
+    NONE = 0
+    RELEASED = 1
+    """The grip is not pressed."""
+    HAND_MOVING = 2
+    """It was pressed by a moving hand: hold still, then press."""
+    PROBE_MOVED = 3
+    """The probe moved since it was let go: look, then press again."""
+    PICTURE = 4
+    """The picture on screen is not current, or the window is hidden."""
+    PATH = 5
+    """No connection to the robot."""
+    LINK_OFF = 6
+    """The link is too slow or too lossy for a haptic hand."""
+    HANDLE = 7
+    """The handle failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,37 +124,37 @@ class Engagement:
     held: bool = False
     """Level as sent to the robot."""
     edges: int = 0
-    reason: str = "released"
-    """Why it is not held (`deadman.REASON` of the text table)."""
+    reason: Block = Block.RELEASED
+    """Why it is not held."""
     _down: bool = True
     """Grip's level in the last cycle; starts as pressed, so that it must be let go first."""
     _probe_p_m: Vec | None = None
     _probe_r_rad: Vec = ZERO
 
-    def update(self, grip: HandleState, block: str, probe_p_m: Vec, probe_r_rad: Vec) -> bool:
-        """Take the grip and what forbids driving ("": nothing); return the level."""
+    def update(self, grip: HandleState, block: Block, probe_p_m: Vec, probe_r_rad: Vec) -> bool:
+        """Take the grip and what forbids driving; return the level."""
         pressed = grip.deadman and not self._down
         self._down = grip.deadman
         if block and (self.held or pressed):
             self._release(block, probe_p_m, probe_r_rad)
         elif not grip.deadman and self.held:
-            self._release("released", probe_p_m, probe_r_rad)
+            self._release(Block.RELEASED, probe_p_m, probe_r_rad)
         elif pressed:
             self._press(grip, probe_p_m, probe_r_rad)
         return self.held
 
     def _press(self, grip: HandleState, probe_p_m: Vec, probe_r_rad: Vec) -> None:
         if norm(grip.v_m_s) > ENGAGE_V_M_S:
-            self.reason = "hand_moving"
+            self.reason = Block.HAND_MOVING
             return
         if self._probe_p_m is not None and self._moved(probe_p_m, probe_r_rad):
-            self.reason = "probe_moved"
+            self.reason = Block.PROBE_MOVED
             self._probe_p_m = None  # seen now: the next press counts
             return
-        self.held, self.reason = True, ""
+        self.held, self.reason = True, Block.NONE
         self.edges = (self.edges + 1) & 0xFFFF
 
-    def _release(self, reason: str, probe_p_m: Vec, probe_r_rad: Vec) -> None:
+    def _release(self, reason: Block, probe_p_m: Vec, probe_r_rad: Vec) -> None:
         if self.held:
             self._probe_p_m, self._probe_r_rad = probe_p_m, probe_r_rad
         self.held, self.reason = False, reason

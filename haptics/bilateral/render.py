@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from haptics.bilateral.choice import Coupling
 from haptics.bilateral.fade import Fade
 from haptics.bilateral.handle import HandleFacts, HandleState
-from haptics.bilateral.mapping import Engagement, Mapping, Scales
+from haptics.bilateral.mapping import Block, Engagement, Mapping, Scales
 from haptics.bilateral.passivity import OnePort
 from haptics.bilateral.surface import LocalSurface, SurfaceModel
 from haptics.vec import ZERO, Vec, add, capped, dot, norm, scale, sub
@@ -49,8 +49,8 @@ class FromRobot:
     """The haptic leg is known and within its limit."""
     moving: bool
     """The robot follows the hand now (ACTIVE or DEGRADED)."""
-    block: str
-    """What forbids driving (a reason of the text table); empty: nothing."""
+    block: Block
+    """What forbids driving; NONE: nothing."""
     probe_p_m: Vec
     probe_r_rad: Vec
 
@@ -66,6 +66,8 @@ class HandOut:
     force_ref_n: float
     deadman: bool
     deadman_edges: int
+    reason: Block
+    """Why the dead-man is not held."""
     clutch: bool
     touch_echo: int
     """Touch whose surface is rendered; -1: none."""
@@ -114,7 +116,9 @@ class HapticLoop:
 
     def step(self, grip: HandleState, robot: FromRobot, dt_s: float) -> tuple[Vec, HandOut]:
         """Advance by `dt_s`; return the force on the hand (N, view frame) and the command."""
-        block = "link_off" if robot.coupling is Coupling.OFF and not robot.block else robot.block
+        block = robot.block
+        if robot.coupling is Coupling.OFF and block is Block.NONE:
+            block = Block.LINK_OFF
         held = self.engagement.update(grip, block, robot.probe_p_m, robot.probe_r_rad)
         driving = held and robot.moving and not grip.clutch
         self.mapping.update(grip, driving, dt_s)
@@ -191,6 +195,7 @@ class HapticLoop:
             force_ref_n=self.reference_n,
             deadman=held,
             deadman_edges=self.engagement.edges,
+            reason=self.engagement.reason,
             clutch=grip.clutch,
             touch_echo=self.surface.touch if felt else -1,
             lag_s=m.counted_lag_s,

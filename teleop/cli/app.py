@@ -119,6 +119,43 @@ def demo(
     raise typer.Exit(code)
 
 
+@app.command(
+    epilog="Examples:  teleop console --handle NAME http://127.0.0.1:8443/console#code=...  |  "
+    "teleop console --handle sim --auto 20 --run RUN_FOLDER"
+)
+def console(
+    address: Annotated[
+        str, typer.Argument(help="Console address with its code, as `teleop demo` shows it.")
+    ] = "",
+    handle: Annotated[str, typer.Option(metavar="NAME", help="Haptic handle to use.")] = "sim",
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Instead of an address: run folder of a demo here."),
+    ] = None,
+    motion_scale: Annotated[
+        float, typer.Option(min=0.2, max=1.0, help="Robot motion per grip motion.")
+    ] = 0.5,
+    force_scale: Annotated[
+        float, typer.Option(min=0.3, max=1.0, help="Felt force per robot force.")
+    ] = 0.5,
+    auto: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Handle sim: a simulated person.")
+    ] = 0.0,
+    lang: Annotated[str, typer.Option(metavar="en|zh", help="Language of this output.")] = "en",
+) -> None:
+    """Drive with a haptic handle: feel the contact, see the picture in a window of its own.
+
+    The handle's force loop runs at 1 kHz beside the handle; the link only carries commands and
+    forces. Prints the address of the picture window and a status line. Ctrl-C lets go.
+    """
+    from teleop.cli.console import Wanted, run_handle
+
+    code, message = run_handle(Wanted(address, run, handle, motion_scale, force_scale, auto, lang))
+    if message:
+        fail(message, code)
+    raise typer.Exit(code)
+
+
 @app.command(epilog="Example:  teleop info runs/2026-01-31T120000Z_demo.mcap")
 def info(
     file: Annotated[Path, typer.Argument(help="Recording (.mcap, or .mcap.part after a crash).")],

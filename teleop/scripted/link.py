@@ -1,30 +1,85 @@
-"""Everything between a native console and the gateway: page, picture, commands; rebuilt when lost.
+"""Everything between a native console and the gateway, over every link the robot has.
 
-Video and commands are two peer connections. A lost path is rebuilt, as a page does it: after an
-outage the old association would deliver stale messages.
+The same bytes go over each link and the first copy counts. A lost connection is rebuilt, as a page
+does it: after an outage the old association would deliver stale messages.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
 
 from teleop.scripted.client import GatewayError, PageClient
+from teleop.scripted.lane import SILENT_NS, Hearing, Lane
 from transport.local.clock import now_ns
-from transport.schema import Offer, Refused, Signal, Welcome
+from transport.multilink import Copy, FirstCopy
+from transport.schema import HEARTBEAT, LINK_REPORT_HZ, Refused, Signal, Welcome
 from transport.webrtc.data import DataClient, DataError
-from transport.webrtc.receive import Picture, ReceiveError, VideoReceiver
+from transport.webrtc.receive import Picture, ReceiveError
 
-OPEN_TIMEOUT_S = 10.0
-SILENT_NS = 250_000_000
-"""No heartbeat for this long: the command connection is rebuilt."""
-NO_PICTURE_NS = 5_000_000_000
-"""No picture for this long: the video connection is rebuilt."""
+__all__ = ["SILENT_NS", "ConsoleLink", "every"]
+
 REBUILD_S = 0.5
+COMMAND_CHECK_S = 0.1
+RESTARTED = 25
+"""Telemetry this many messages behind is of a gateway that counts anew, not an old copy."""
+U32 = 1 << 32
+
+
+class _Head(msgspec.Struct, array_like=True):
+    """The beginning of a telemetry message."""
+
+    stamp_us: int
+    seq: int
+
+
+_head = msgspec.msgpack.Decoder(_Head)
+
+
+class _Newest:
+    """Lets the first copy of each message pass, unless a newer one came before."""
+
+    def __init__(self, hearing: Hearing) -> None:
+        self._hearing = hearing
+        self._beats = FirstCopy()
+        self._telemetry = _Head(0, -RESTARTED)
+        self._force = -1
+
+    def heartbeat(self, data: bytes) -> None:
+        """Stamps of a restarted guard go on rising: its clock is the machine's."""
+        if len(data) == HEARTBEAT.size:
+            _, _, stamp_ns, _, epoch = HEARTBEAT.unpack(data)
+            if self._beats.take(epoch, stamp_ns) is not Copy.NEWEST:
+                return
+        self._hearing.heartbeat(data)
+
+    def telemetry(self, data: bytes) -> None:
+        """By number; a message that cannot be read goes on, to be counted."""
+        try:
+            head = _head.decode(data)
+        except (msgspec.MsgspecError, ValueError):
+            self._hearing.telemetry(data)
+            return
+        behind = self._telemetry.seq - head.seq
+        if head.stamp_us < self._telemetry.stamp_us or 0 <= behind < RESTARTED:
+            return
+        self._telemetry = head
+        self._hearing.telemetry(data)
+
+    def force(self, data: bytes) -> None:
+        """By the number of the force frame (bytes 4 to 7, `transport/force_frame.py`)."""
+        number = int.from_bytes(data[4:8], "little")
+        if self._force >= 0 and (number - self._force) % U32 - 1 >= U32 // 2:
+            return
+        self._force = number
+        if self._hearing.force is not None:
+            self._hearing.force(data)
 
 
 class ConsoleLink:
-    """Keeps the connections of one console open."""
+    """Keeps the connections of one console open, on all links."""
 
     def __init__(
         self,
@@ -33,105 +88,109 @@ class ConsoleLink:
         on_telemetry: Callable[[bytes], None],
         on_force: Callable[[bytes], None] | None = None,
         on_message: Callable[[Signal], None] = lambda _: None,
+        addresses: Sequence[str] = (),
     ) -> None:
-        """`page` makes the page client; `on_force` given: the console has a haptic handle."""
+        """`page` makes the page client; `on_force` given: the console has a haptic handle.
+
+        `addresses`: our own address on each link, in the order of the robot's links; empty: any.
+        """
         self.page = page(self._take)
-        self._hear = (on_heartbeat, on_telemetry, on_force)
+        newest = _Newest(Hearing(on_heartbeat, on_telemetry, on_force))
+        force = newest.force if on_force is not None else None
+        self._hearing = Hearing(newest.heartbeat, newest.telemetry, force)
         self._on_message = on_message
-        self.data: DataClient | None = None
-        self.video: VideoReceiver | None = None
+        self._addresses = addresses
+        self.lanes: list[Lane] = []
         self.heard_ns = 0
         """When the last heartbeat came; set by who decodes them."""
         self.problem = ""
         """What the last attempt to open a connection met."""
-        self.opened_video = 0
-        self.opened_data = 0
-        self._video_gone = False
-        self._opened_ns = 0
+
+    @property
+    def data(self) -> DataClient | None:
+        """A command connection, if any link has one."""
+        return next((lane.data for lane in self.lanes if lane.data is not None), None)
+
+    @property
+    def opened_data(self) -> int:
+        """Command connections opened so far."""
+        return sum(lane.opened_data for lane in self.lanes)
+
+    @property
+    def opened_video(self) -> int:
+        """Video connections opened so far."""
+        return sum(lane.opened_video for lane in self.lanes)
 
     async def join(self) -> Welcome:
-        """Join with code or token."""
-        return await self.page.join()
+        """Join with code or token; from then on there is a lane per link."""
+        welcome = await self.page.join()
+        for number in range(len(self.lanes), len(welcome.links)):
+            address = self._addresses[number] if number < len(self._addresses) else ""
+            self.lanes.append(Lane(number, self.page, self._hearing, address))
+        return welcome
 
     async def keep_open(self) -> None:
-        """Open what is missing, for ever: signalling first, then each connection."""
-        while True:
-            try:
-                await self._repair()
-            except (GatewayError, ReceiveError, DataError, ConnectionError, TimeoutError) as error:
-                self.problem = str(error)  # shown by who waits for the connection
-            await asyncio.sleep(REBUILD_S)
+        """Open what is missing, for ever: signalling, and both connections of each link."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep(self._rejoin, REBUILD_S))
+            group.create_task(self._report())
+            for lane in self.lanes:
+                group.create_task(self._keep(lane.repair_data, COMMAND_CHECK_S))
+                group.create_task(self._keep(lane.repair_video, REBUILD_S))
 
     async def close(self) -> None:
         """Leave."""
-        for connection in (self.data, self.video):
-            if connection is not None:
-                await connection.close()
+        for lane in self.lanes:
+            await lane.close()
         await self.page.close()
 
     def picture(self) -> Picture | None:
-        """The newest decoded picture."""
-        return None if self.video is None else self.video.newest()
+        """The newest decoded picture, whichever link brought it."""
+        pictures = [p for p in (lane.picture() for lane in self.lanes) if p is not None]
+        if not pictures:
+            return None
+        newest = pictures[0]
+        for picture in pictures[1:]:
+            ahead = (picture.rtp_timestamp - newest.rtp_timestamp) % U32
+            same = ahead == 0 and picture.decoded_ns < newest.decoded_ns
+            if same or 0 < ahead < U32 // 2:
+                newest = picture
+        return newest
 
     def send(self, frame: bytes) -> None:
-        """Send a safety frame now or not at all."""
-        if self.data is not None:
-            self.data.send_command(frame)
+        """Send a safety frame over every link, replacing one that has not left yet."""
+        for lane in self.lanes:
+            lane.send(frame)
 
     def _take(self, message: Signal) -> None:
         """Offer again when the gateway says that a connection is gone."""
-        if isinstance(message, Refused) and message.reason.startswith("media"):
-            self._video_gone = True
-        if isinstance(message, Refused) and message.reason.startswith("command"):
-            self.heard_ns = 0
+        if isinstance(message, Refused):
+            for lane in self.lanes:
+                if message.link in (-1, lane.number):
+                    lane.rebuild_video |= message.reason.startswith("media")
+                    lane.rebuild_data |= message.reason == "rebuild"
         self._on_message(message)
 
-    async def _repair(self) -> None:
+    async def _rejoin(self) -> None:
         if self.page.closed.is_set():
             await self.page.join()
-        if self.data is None or self.data.closed or now_ns() - self.heard_ns > SILENT_NS:
-            await self._open_data()
-        if self.video is None or self._video_lost():
-            await self._open_video()
 
-    async def _open_video(self) -> None:
-        old, self.video = self.video, None
-        if old is not None:
-            await old.close()
-        video = VideoReceiver()
-        self._video_gone = False
-        try:
-            answer = await self.page.exchange(Offer("video", await video.offer()))
-            await video.accept(answer.sdp)
-        except BaseException:
-            await video.close()
-            raise
-        self.video, self._opened_ns = video, now_ns()
-        self.opened_video += 1
+    async def _keep(self, repair: Callable[[], Awaitable[None]], pause_s: float) -> None:
+        while True:
+            try:
+                await repair()
+            except (GatewayError, ReceiveError, DataError, ConnectionError, TimeoutError) as error:
+                self.problem = str(error)  # shown by who waits for the connection
+                await asyncio.sleep(REBUILD_S)
+            await asyncio.sleep(pause_s)
 
-    async def _open_data(self) -> None:
-        old, self.data = self.data, None
-        if old is not None:
-            await old.close()
-        on_heartbeat, on_telemetry, on_force = self._hear
-        data = DataClient(on_heartbeat, on_telemetry, on_force=on_force)
-        try:
-            answer = await self.page.exchange(Offer("command", await data.offer()))
-            await data.accept(answer.sdp)
-            await asyncio.wait_for(data.opened(), OPEN_TIMEOUT_S)
-        except BaseException:
-            await data.close()
-            raise
-        self.data = data
-        self.heard_ns = now_ns()
-        self.opened_data += 1
+    async def _report(self) -> None:
+        """Tell the robot how each link looks from here."""
+        await every(round(1e9 / LINK_REPORT_HZ), lambda _: self._send_reports())
 
-    def _video_lost(self) -> bool:
-        if self.video is None or self._video_gone or self.video.state in ("failed", "closed"):
-            return True
-        picture = self.video.newest()
-        newest_ns = self._opened_ns if picture is None else picture.decoded_ns
-        return now_ns() - newest_ns > NO_PICTURE_NS
+    def _send_reports(self) -> None:
+        for lane in self.lanes:
+            lane.send(lane.counter.report(now_ns()))
 
 
 async def every(period_ns: int, act: Callable[[int], None]) -> None:

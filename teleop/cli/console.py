@@ -1,0 +1,52 @@
+"""`teleop console`: options onto a session with a haptic handle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from teleop.cli.text import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asked for."""
+
+    address: str
+    run_dir: Path | None
+    handle: str
+    motion_scale: float
+    force_scale: float
+    auto_s: float
+    language: str
+
+
+def run_handle(wanted: Wanted) -> tuple[int, str]:
+    """Run the console; return the exit code and what to say on the error output."""
+    from teleop.console.errors import ConsoleError
+    from teleop.console.run import door_of, run_console
+    from teleop.console.session import Options
+    from teleop.drivers.handles import HANDLES
+
+    if wanted.language not in ("en", "zh"):
+        return 2, f"--lang {wanted.language}: en and zh are known"
+    if wanted.handle not in HANDLES:
+        known = ", ".join(sorted(HANDLES))
+        return 2, f"--handle {wanted.handle}: unknown; known handles: {known}"
+    if wanted.handle == "sim" and wanted.auto_s <= 0.0:
+        return 2, "--handle sim needs --auto SECONDS: nobody holds a simulated handle"
+    if bool(wanted.address) == (wanted.run_dir is not None):
+        return 2, "give either the console's address or --run DIR"
+    try:
+        door = door_of(wanted.address) if wanted.address else None
+    except ConsoleError as error:
+        return 2, str(error)
+    options = Options(
+        handle=wanted.handle,
+        motion_scale=wanted.motion_scale,
+        force_scale=wanted.force_scale,
+        run_dir=wanted.run_dir or Path(),
+        door=door,
+        auto_s=wanted.auto_s,
+    )
+    return run_console(options, Texts(wanted.language))
