@@ -115,7 +115,8 @@ class PageClient:
         self._token = ""
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._http: aiohttp.ClientSession | None = None
-        self._answers: dict[str, asyncio.Future[Answer]] = {}
+        self._answers: dict[tuple[str, int], asyncio.Future[Answer]] = {}
+        """By peer and link."""
         self._reader: asyncio.Task[None] | None = None
         self.welcome: Welcome | None = None
         self.refused: list[str] = []
@@ -187,7 +188,7 @@ class PageClient:
     async def exchange(self, offer: Offer) -> Answer:
         """Send an offer and wait for its answer."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._answers[offer.peer] = future
+        self._answers[offer.peer, offer.link] = future
         await self.send(offer)
         try:
             return await asyncio.wait_for(future, ANSWER_TIMEOUT_S)
@@ -197,7 +198,7 @@ class PageClient:
                 f"(refused so far: {self.refused})"
             ) from error
         finally:
-            self._answers.pop(offer.peer, None)
+            self._answers.pop((offer.peer, offer.link), None)
 
     async def close(self) -> None:
         """Leave."""
@@ -222,18 +223,19 @@ class PageClient:
     def _note_refusal(self, message: Refused) -> None:
         """Fail the exchange that the refusal speaks of, instead of waiting for its time-out."""
         self.refused.append(message.reason)
-        peer = {"media": "video", "command": "command"}.get(message.reason.split("_")[0], "")
-        future = self._answers.get(peer)
-        if future is not None and not future.done():
-            future.set_exception(GatewayError(f"{message.reason}: {message.detail}"))
+        word = message.reason.split("_")[0]
+        peer = {"media": "video", "offer": "command"}.get(word, "")
+        for (kind, link), future in self._answers.items():
+            if kind == peer and message.link in (-1, link) and not future.done():
+                future.set_exception(GatewayError(f"{message.reason}: {message.detail}"))
 
     async def _read(self) -> None:
         try:
             while True:
                 message = await self._receive()
-                future = self._answers.get(message.peer) if isinstance(message, Answer) else None
-                if future is not None and isinstance(message, Answer):
-                    if not future.done():
+                if isinstance(message, Answer):
+                    future = self._answers.get((message.peer, message.link))
+                    if future is not None and not future.done():
                         future.set_result(message)
                     continue
                 if isinstance(message, Refused):

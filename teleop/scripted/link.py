@@ -71,7 +71,8 @@ class _Newest:
     def force(self, data: bytes) -> None:
         """By the number of the force frame (bytes 4 to 7, `transport/force_frame.py`)."""
         number = int.from_bytes(data[4:8], "little")
-        if self._force >= 0 and (number - self._force) % U32 - 1 >= U32 // 2:
+        step = (number - self._force) % U32
+        if self._force >= 0 and (step == 0 or step >= U32 // 2):
             return
         self._force = number
         if self._hearing.force is not None:
