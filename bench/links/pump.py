@@ -58,6 +58,7 @@ class Pump:
         self._shaper = Shaper(corrupt)
         self._input = Unframer()
         self._sources: dict[int, Reader] = {}
+        self._watched = [sys.stdin.fileno()]
         self._log: list[bytes] = []
         self._fifo = False
         self._start_links()
@@ -71,6 +72,7 @@ class Pump:
     def read_from(self, descriptor: int, reader: Reader) -> None:
         """Call `reader` when the descriptor has something to read."""
         self._sources[descriptor] = reader
+        self._watched.append(descriptor)
 
     def carry(self, link: int, direction: int, data: bytes, size_bytes: int, send: Send) -> None:
         """One packet came in at one end of a link (direction 0: up, 1: down)."""
@@ -97,7 +99,7 @@ class Pump:
     def _turn(self) -> None:
         due_ns = self._shaper.next_due_ns()
         wait_s = IDLE_S if due_ns is None else max(0.0, min(IDLE_S, (due_ns - now_ns()) / 1e9))
-        ready, _, _ = select.select([sys.stdin.fileno(), *self._sources], [], [], wait_s)
+        ready, _, _ = select.select(self._watched, [], [], wait_s)
         self._shaper.release(now_ns())
         for descriptor in ready:
             if descriptor == sys.stdin.fileno():

@@ -25,13 +25,8 @@ class Lane:
     """Refused by the operating system when they were due."""
 
 
-@dataclass(order=True, slots=True)
-class _Held:
-    due_ns: int
-    order: int
-    lane: Lane = field(compare=False)
-    data: bytes = field(compare=False)
-    send: Send = field(compare=False)
+_Held = tuple[int, int, Lane, bytes, Send]
+"""Due (ns), order (unique, so that comparing ends there), lane, data, way out."""
 
 
 class Shaper:
@@ -49,25 +44,25 @@ class Shaper:
             data = self._corrupt(data, fate.flip)
         for due_ns in fate.due_ns:
             self._order += 1
-            heapq.heappush(self._heap, _Held(due_ns, self._order, lane, data, send))
+            heapq.heappush(self._heap, (due_ns, self._order, lane, data, send))
         return fate
 
     def next_due_ns(self) -> int | None:
         """When the next packet is due; None: nothing is held."""
-        return self._heap[0].due_ns if self._heap else None
+        return self._heap[0][0] if self._heap else None
 
     def release(self, now_ns: int) -> int:
         """Send everything that is due; return how many packets that was."""
         released = 0
-        while self._heap and self._heap[0].due_ns <= now_ns:
-            held = heapq.heappop(self._heap)
-            held.lane.lateness.add(now_ns - held.due_ns)
+        while self._heap and self._heap[0][0] <= now_ns:
+            due_ns, _, lane, data, send = heapq.heappop(self._heap)
+            lane.lateness.add(now_ns - due_ns)
             released += 1
             try:
-                held.send(held.data)
-            except (BlockingIOError, ConnectionRefusedError):
-                held.lane.unsent += 1  # a full queue or nobody there: lost, as on a real link
+                send(data)
+            except OSError:
+                lane.unsent += 1  # full queue, interface down, nobody there: as on a real link
             else:
-                held.lane.passed += 1
-                held.lane.passed_bytes += len(held.data)
+                lane.passed += 1
+                lane.passed_bytes += len(data)
         return released
