@@ -15,6 +15,8 @@ RUN_FILE = "run.json"
 PAGE_FILE = "report.html"
 CASES = "cases"
 FORMAT = 1
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding damaged JSON raises."""
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -44,7 +46,7 @@ class RunFolder:
         """A stored result; None when there is none that can be read."""
         try:
             return msgspec.json.decode(self.case_file(key).read_bytes(), type=CaseResult)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *UNREADABLE):
             return None  # it is measured again
 
     def put_run(self, run: Run) -> Path:
@@ -67,7 +69,7 @@ def load(path: Path) -> Run:
         run = msgspec.json.decode(file.read_bytes(), type=Run)
     except OSError as error:
         raise StoreError(f"{file}: {error.strerror or error}; see  teleop bench list") from error
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except UNREADABLE as error:
         raise StoreError(f"{file}: not a bench result ({error})") from error
     if run.format != FORMAT:
         raise StoreError(f"{file}: format {run.format}, this version reads {FORMAT}")

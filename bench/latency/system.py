@@ -99,7 +99,7 @@ def whole_loop(spec: SystemSpec) -> Measured:
 
 
 def _config(spec: SystemSpec, where: Place) -> str:
-    text = f"seed = {spec.seed}\n[video]\nfps = {spec.fps}\n"
+    text = f"[video]\nfps = {spec.fps}\n"
     if where.robot[0] != "127.0.0.1":
         text += f'[network]\nbind = "{where.robot[0]}"\ninsecure_lan = true\n'
     return text
@@ -109,7 +109,9 @@ def _drive_by_script(spec: SystemSpec, folder: Path, where: Place) -> list[Figur
     """The scripted expert of `teleop demo --auto`; it runs on the robot's side."""
     if where.robot[0] != "127.0.0.1":
         raise BenchError("the scripted expert sits beside the robot: use a Chromium console")
-    demo = Demo(folder, extra=_config(spec, where), widened=spec.wide, auto_s=spec.seconds)
+    demo = Demo(
+        folder, extra=_config(spec, where), widened=spec.wide, seed=spec.seed, auto_s=spec.seconds
+    )
     try:
         demo.start()
         meters = Meters(dict(demo.joined["pids"]))
@@ -139,7 +141,13 @@ def _people(spec: SystemSpec, folder: Path, where: Place) -> Iterator[Session]:
     from playwright.sync_api import sync_playwright
 
     need_chromium()
-    demo = Demo(folder, extra=_config(spec, where), widened=spec.wide, python=where.robot_python)
+    demo = Demo(
+        folder,
+        extra=_config(spec, where),
+        widened=spec.wide,
+        seed=spec.seed,
+        python=where.robot_python,
+    )
     origin = f"--unsafely-treat-insecure-origin-as-secure=http://{where.robot[0]}"
     with sync_playwright() as play:
         try:

@@ -69,6 +69,7 @@ class Demo:
     """Latency limits far from those of the policy; False: the policy itself."""
     python: str = sys.executable
     """Interpreter, or a script that runs it elsewhere (behind an emulated network)."""
+    seed: int = 1
     auto_s: float = 0.0
     """Scripted people scan for this long; 0: people come with pages."""
     process: subprocess.Popen[str] = field(init=False)
@@ -83,6 +84,7 @@ class Demo:
         self.log = (self.folder / "demo.log").open("w+")
         socket_path = self.folder / "bedside.sock"
         command = [self.python, "-m", "teleop.cli", "demo", "--json", "--port", "0"]
+        command += ["--seed", str(self.seed)]
         command += ["--config", str(config), "--out", str(self.folder / "out")]
         if self.auto_s > 0.0:
             command += ["--auto", f"{self.auto_s:g}"]
@@ -161,7 +163,7 @@ class Demo:
 
     def stop(self) -> None:
         """Ctrl-C, and kill it when it does not leave."""
-        if self.auto_s <= 0.0:
+        if hasattr(self, "bedside"):  # else it was not reached
             self.bedside.close()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
