@@ -45,9 +45,12 @@ def main(arguments: list[str] | None = None) -> int:
             return _windows(options)
         chosen = scenario(options.profile, _trace_options(options))
         return _relayed(chosen, options) if options.relay else _bridged(chosen, options)
-    except (ProfileError, EmulatorError) as error:
+    except ProfileError as error:
         sys.stderr.write(f"{error}\n")
-        return 2
+    except EmulatorError as error:
+        hint = "" if options.relay else "; without rights use --relay HOST:PORT (UDP only)"
+        sys.stderr.write(f"{error}{hint}\n")
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,7 +122,7 @@ def _names(network: Network) -> dict[str, str]:
 def _bridged(chosen: Scenario, options: argparse.Namespace) -> int:
     lack = why_not()
     if lack:
-        raise EmulatorError(f"{lack}; without it use --relay HOST:PORT (UDP datagrams only)")
+        raise EmulatorError(lack)
     _say(chosen)
     with Network(chosen, options.seed, options.log) as network:
         values = _names(network)
