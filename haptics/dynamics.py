@@ -43,6 +43,8 @@ class ArmModel:
     """One per joint."""
     tool: Body
     """In the frame of the tool."""
+    friction_nm_s_rad: float
+    """Viscous friction of each joint."""
 
     def __post_init__(self) -> None:
         """Refuse a model that does not fit its chain."""

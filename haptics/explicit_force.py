@@ -63,8 +63,7 @@ class ExplicitForce:
         least = sample.force_n + hold * (sample.v_min_m_s - sample.v_m_s)
         most = sample.force_n + hold * (sample.v_max_m_s - sample.v_m_s)
         effort = max(least, min(most, wanted))
-        dissipated_w = damping * slow * sample.v_m_s
-        self.tank.book(share * active * sample.v_m_s, dissipated_w, sample.dt_s)
+        self.tank.book(effort * sample.v_m_s, sample.dt_s)
         if sample.integrate and (effort == wanted or (wanted - effort) * error < 0):
             grown = self.integral_n + KI_1_S * (1.0 + kp) * error * sample.dt_s
             self.integral_n = max(-INTEGRAL_MAX_N, min(INTEGRAL_MAX_N, grown))

@@ -72,5 +72,6 @@ IIWA_MODEL = ArmModel(
         Body(0.3, (0.0, 0.0, 0.02), (0.001, 0.001, 0.001)),
     ),
     tool=PROBE,
+    friction_nm_s_rad=0.5,
 )
 """The arm with the probe, for torque control."""

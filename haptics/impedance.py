@@ -1,7 +1,7 @@
 """Operational-space control of a redundant torque arm (Khatib 1987; null space: Nakamura 1991).
 
-tau = J^T (L (a - dJ/dt qd - J u) + n F) + M u + C qd, with L = (J M^-1 J^T)^-1: the tool gets the
-acceleration a, the force F along the probe axis n, and the posture the joint acceleration u as far
+tau = J^T (L (a - dJ/dt qd - J u) + W) + M u + C qd, with L = (J M^-1 J^T)^-1: the tool gets the
+acceleration a, the wrench W on the patient, and the posture the joint acceleration u as far
 as the tool does not feel it. Rows are ordered rotation first and the axis last, so that the last
 pivot of the factorisation of J M^-1 J^T is 1 / the effective mass along the axis. Gravity is held
 by the arm's box. Everything in the probe frame; SI units. Plain floats: see haptics/vec.py.
@@ -104,19 +104,19 @@ def tool_space(found: Dynamics) -> ToolSpace:
     return ToolSpace(columns, drift, _factor(gram), found)
 
 
-def torques(space: ToolSpace, acceleration: Vec, effort_n: float, posture: Vec) -> Vec:
+def torques(space: ToolSpace, acceleration: Vec, effort: Vec, posture: Vec) -> Vec:
     """Joint torques (Nm, without gravity).
 
     Args:
         space: the arm now.
         acceleration: wanted (angular, linear) acceleration of the tool, probe frame.
-        effort_n: force along the probe axis on top, on the patient.
+        effort: wrench (torque, force) on the patient on top, probe frame.
         posture: joint accelerations of the posture, felt in the null space only.
     """
     pulled = space.twist(posture)
     needed = tuple([a - d - p for a, d, p in zip(acceleration, space.drift, pulled, strict=True)])
-    wrench = _backward(space.factor, _forward(space.factor, needed))
-    wrench[5] += effort_n
+    moving = _backward(space.factor, _forward(space.factor, needed))
+    wrench = [a + b for a, b in zip(moving, effort, strict=True)]
     inertial = _times_mass(space.dynamics.mass, posture)
     return tuple(
         [

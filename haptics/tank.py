@@ -1,9 +1,10 @@
 """Energy tank: what a torque law with varying gains may inject (Ferraguti, Secchi, Fantuzzi 2013).
 
-The tank is filled by what the law's own damping dissipates and by the work that the patient does on
-the arm, and emptied by the work that the law's active part does on the patient. An empty tank
-switches the active part off where it would inject more. The injected energy is thus bounded by what
-the tank held at the start plus a trickle, whatever the gains do. Energies J, powers W.
+The tank is emptied by the work that the law does on arm and patient, and filled by the work that
+they do on it (its damping dissipates, the patient pushes back). An empty tank switches the active
+part of the law off where it would inject more; its damping stays. The injected energy is thus
+bounded by what the tank held at the start plus a trickle, whatever the gains do. Energies J, powers
+W.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class EnergyTank:
             return 1.0
         return max(0.0, min(1.0, self.level_j / LOW_J))
 
-    def book(self, injected_w: float, dissipated_w: float, dt_s: float) -> None:
-        """Account for one cycle."""
-        change = (dissipated_w - injected_w + TRICKLE_W) * dt_s
+    def book(self, injected_w: float, dt_s: float) -> None:
+        """Account for one cycle; `injected_w` < 0: work was done on the law."""
+        change = (TRICKLE_W - injected_w) * dt_s
         self.level_j = max(0.0, min(MAX_J, self.level_j + change))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 
-from haptics.vec import Vec, apply_transposed, cross, sub
+from haptics.vec import Vec, add, apply, apply_transposed, cross, scale, sub
 from robot_sim.arm_body import ArmBody
 from robot_sim.joint_servo import JointServo
+from robot_sim.needle.unit import GUIDE, NeedleUnit
 from robot_sim.scene import Scene
 from robot_sim.sensor import ForceSensor
 from robot_sim.tissue import ProbeMotion, Touch, touch
@@ -21,8 +22,6 @@ from safety.states import ArmInterface
 
 SUBSTEPS_MAX = 20
 """A world that was stopped for longer than this many physics periods loses that time."""
-NEEDLE_V_MAX_M_S = 0.005
-NEEDLE_TRAVEL_M = 0.15
 
 
 class ArmBox:
@@ -53,7 +52,7 @@ class ArmBox:
         self._powered = False
         self._enabled = False
         self._applied_seq = 0
-        self._needle_m = 0.0
+        self.needle = NeedleUnit(scene, seed, command_silence_ns)
         self._probe, self._quaternion = self.body.probe()
         self._touch = touch(scene, self._probe, 0)
 
@@ -70,18 +69,22 @@ class ArmBox:
         self._enabled = self._enable.check(now_ns, enable, following)
         fresh = self._commands.check(now_ns, command, following)
         order: ArmCommand | None = None
-        needle_v_m_s = 0.0
         if command and enable and fresh and self._enabled and _may_follow(command, enable):
-            order, needle_v_m_s = command, command.needle_v_m_s
+            order = command
             self._applied_seq = command_seq or self._applied_seq + 1
-        self._advance(now_ns, order, needle_v_m_s)
+        self._advance(now_ns, order)
         return self._measured(now_ns)
+
+    @property
+    def contact(self) -> Touch:
+        """Simulation truth of the probe's contact, for measurement only."""
+        return self._touch
 
     def close(self) -> None:
         """Leave the physics world."""
         self.body.close()
 
-    def _advance(self, now_ns: int, order: ArmCommand | None, needle_v_m_s: float) -> None:
+    def _advance(self, now_ns: int, order: ArmCommand | None) -> None:
         lost = now_ns - self._simulated_ns > SUBSTEPS_MAX * self._period_ns
         if self._simulated_ns < 0 or lost:
             self._simulated_ns = now_ns - self._period_ns
@@ -90,9 +93,15 @@ class ArmBox:
             self._simulated_ns += self._period_ns
             self._actuate(order, dt_s)
             self._physics(self._simulated_ns, dt_s)
-            if not self._servo.braked:
-                v = max(-NEEDLE_V_MAX_M_S, min(NEEDLE_V_MAX_M_S, needle_v_m_s))
-                self._needle_m = max(0.0, min(NEEDLE_TRAVEL_M, self._needle_m + v * dt_s))
+            self.needle.step(
+                self._simulated_ns,
+                dt_s,
+                order.needle_v_m_s if order else None,
+                order.stamp_ns if order else 0,
+                not self._servo.braked,
+                self._probe.base_p_probe_m,
+                self._probe.base_rot_probe,
+            )
 
     def _actuate(self, order: ArmCommand | None, dt_s: float) -> None:
         """Motors or brakes for the next physics period."""
@@ -126,12 +135,21 @@ class ArmBox:
         if self._touch.normal_n > 0.0:
             x, y, z = self._touch.force_n
             self.body.push((-x, -y, -z), self._touch.base_p_contact_m)
+        if self.needle.axial_n != 0.0:
+            self._push_back()
         self.body.step()
         self._probe, self._quaternion = self.body.probe()
         self._touch = touch(self.scene, self._probe, now_ns)
         self.sensor.push(now_ns, dt_s, _wrench(self._probe, self._touch))
 
+    def _push_back(self) -> None:
+        """The tissue's force on the needle, taken up by the bracket."""
+        rot = self._probe.base_rot_probe
+        back = scale(apply(rot, GUIDE.probe_axis), -self.needle.axial_n)
+        self.body.push(back, add(self._probe.base_p_probe_m, apply(rot, GUIDE.probe_p_home_m)))
+
     def _measured(self, now_ns: int) -> ArmState:
+        needle = self.needle.read()
         q_rad, qd_rad_s = self.body.joints()
         sample = self.sensor.read()
         return ArmState(
@@ -150,7 +168,7 @@ class ArmBox:
             powered=self._powered,
             braked=self._servo.braked,
             enabled=self._enabled,
-            needle_depth_m=self._needle_m,
+            needle_depth_m=needle.depth_m,
             challenge=self._enable.challenge,
             command_trips=self._commands.trips,
             enable_trips=self._enable.trips,
@@ -158,10 +176,10 @@ class ArmBox:
             simulated=True,
             surface_depth_m=self._touch.depth_m,
             contact_force_n=self._touch.normal_n,
-            needle_v_m_s=0.0,
-            needle_force_n=0.0,
-            needle_entry_m=math.nan,
-            needle_tip_m=(math.nan,) * 3,
+            needle_v_m_s=needle.v_m_s,
+            needle_force_n=needle.force_n,
+            needle_entry_m=needle.entry_m,
+            needle_tip_m=needle.tip_m,
         )
 
 

@@ -120,7 +120,7 @@ class CartesianLaw:
             held=axis.held,
             along_m_s=dot(v, column(rot, 2)),
             effort_n=axis.effort_n if v == free_v else None,
-            balance_n=axis.balance_n,
+            touching=axis.touching,
         )
         return goal, Clamp.NONE if v == free_v else Clamp.WORKSPACE
 
@@ -169,7 +169,7 @@ class CartesianLaw:
         st.axis.rest(s)
         st.point.rest(s.arm.base_p_probe_m, s.base_rot_probe)
         deviation = st.point.deviation(s.arm.base_p_probe_m, s.base_rot_probe, axis_held=True)
-        goal = Goal(st.guide_m_s, ZERO, deviation, True, 0.0, None, 0.0, guided=True)
+        goal = Goal(st.guide_m_s, ZERO, deviation, True, 0.0, None, False, guided=True)
         return self._report(s, hand, goal.v_m_s, self._drive.order(s, goal), Clamp.NONE, False)
 
     def _report(

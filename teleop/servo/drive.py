@@ -34,8 +34,8 @@ class Goal:
     """Else: speed along the axis, into the patient ..."""
     effort_n: float | None
     """... or the force along it."""
-    balance_n: float
-    """Force of a contact that the arm leans on while it is moved by speed."""
+    touching: bool
+    """The probe is in contact: the measured wrench is to be balanced."""
     guided: bool = False
     """Only `v_m_s` counts: a hand moves the arm."""
 

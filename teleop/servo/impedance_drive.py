@@ -29,11 +29,17 @@ from safety.states import ArmInterface, Clamp
 from teleop.servo.drive import ZERO7, Goal, JointOrder
 from teleop.servo.law import Situation
 
-ACROSS_N_M = 2500.0
-"""With the deviation of 5 mm that the set-point allows: at most 12.5 N sideways."""
+ACROSS_N_M = 3000.0
+"""With the deviation of 5 mm that the set-point allows: at most 15 N sideways."""
 ROTATION_RAD_S = 30.0
 """Natural frequency of the orientation; at 14 rad/s it drifted by 10 degrees."""
 ZETA = 1.0
+BALANCE_N = 3.0
+BALANCE_NM = 0.3
+"""Most of the measured wrench across the axis that is balanced: friction, and the slope of the
+skin. A patient who pushes harder meets the impedance."""
+FRICTION_SHARE = 0.9
+"""Part of the joints' viscous friction that is compensated; the rest keeps them dissipative."""
 SPEED_1_S = 40.0
 """Speed along the axis and hand guiding: velocity servo of this bandwidth."""
 POSTURE_1_S2 = 9.0
@@ -79,15 +85,19 @@ class ImpedanceDrive:
         """Operational-space torques."""
         space = self._now(s)
         rot = s.base_rot_probe
-        linear, effort_n = self._linear(s, space, goal)
+        linear, effort = self._linear(s, space, goal), self._effort(s, goal)
         turning = self._turning(s, goal)
         wanted = apply_transposed(rot, turning) + apply_transposed(rot, linear)
-        tau = torques(space, wanted, effort_n, self._posture(s))
+        tau = torques(space, wanted, effort, self._posture(s))
         limited, hit = self._limits(s)
+        rub = FRICTION_SHARE * self._model.friction_nm_s_rad
         clamps = Clamp.JOINT_LIMIT if hit else Clamp.NONE
         if max(space.mass_axis_kg, space.mass_across_kg) > SINGULAR_KG:
             clamps |= Clamp.SINGULARITY
-        return JointOrder(ZERO7, tuple([a + b for a, b in zip(tau, limited, strict=True)]), clamps)
+        total = tuple(
+            [a + b + rub * qd for a, b, qd in zip(tau, limited, s.arm.qd_rad_s, strict=True)]
+        )
+        return JointOrder(ZERO7, total, clamps)
 
     def rest(self, s: Situation) -> JointOrder:
         """Lean on the contact, so that opening brakes change nothing."""
@@ -96,7 +106,7 @@ class ImpedanceDrive:
             acceleration.reset(0.0)
         force_n = s.arm.force_n[2]
         leaning = max(0.0, force_n) if math.isfinite(force_n) else 0.0
-        tau = torques(self._now(s), (0.0,) * 6, leaning, ZERO7)
+        tau = torques(self._now(s), (0.0,) * 6, (0.0, 0.0, 0.0, 0.0, 0.0, leaning), ZERO7)
         return JointOrder(ZERO7, tau, Clamp.NONE)
 
     def _now(self, s: Situation) -> ToolSpace:
@@ -105,23 +115,35 @@ class ImpedanceDrive:
         assert self._space is not None
         return self._space
 
-    def _linear(self, s: Situation, space: ToolSpace, goal: Goal) -> tuple[Vec, float]:
-        """Linear acceleration (base frame) and force along the axis."""
+    def _effort(self, s: Situation, goal: Goal) -> Vec:
+        """Wrench (torque, force) that the probe exerts beside its motion, probe frame."""
+        if goal.guided or not goal.touching:
+            return (0.0, 0.0, 0.0, 0.0, 0.0, goal.effort_n or 0.0)
+        x, y, z = s.arm.force_n
+        along = 0.0 if goal.held else max(0.0, z)
+        return (
+            *(max(-BALANCE_NM, min(BALANCE_NM, m)) for m in s.arm.torque_nm),
+            *(max(-BALANCE_N, min(BALANCE_N, f)) for f in (x, y)),
+            along if goal.effort_n is None else goal.effort_n,
+        )
+
+    def _linear(self, s: Situation, space: ToolSpace, goal: Goal) -> Vec:
+        """Linear acceleration (base frame)."""
         v = s.arm.base_v_probe_m_s
         if goal.guided:
-            return scale(sub(goal.v_m_s, v), SPEED_1_S), 0.0
+            return scale(sub(goal.v_m_s, v), SPEED_1_S)
         d = goal.deviation
         rate = math.sqrt(ACROSS_N_M / space.mass_across_kg)
         pulled = add(scale(d.p_m, rate * rate), scale(sub(d.v_m_s, v), 2.0 * ZETA * rate))
         wanted = add(pulled, self._feed(d.v_m_s, s.dt_s))
         if goal.held:
-            return wanted, 0.0
+            return wanted
         axis = column(s.base_rot_probe, 2)
         wanted = off_axis(wanted, axis)
         if goal.effort_n is not None:
-            return wanted, goal.effort_n
+            return wanted
         along = SPEED_1_S * (goal.along_m_s - dot(v, axis))
-        return add(wanted, scale(axis, along)), goal.balance_n
+        return add(wanted, scale(axis, along))
 
     def _feed(self, v_m_s: Vec, dt_s: float) -> Vec:
         """Acceleration of the set-point, smoothed."""

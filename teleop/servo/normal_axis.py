@@ -23,8 +23,8 @@ from teleop.servo.permit_gate import Mode
 
 APPROACH_M_S = 0.010
 """Reference 1.2; a touch at this speed overshoots by less than 3 %."""
-PRESS_M_S = 0.020
-"""Fastest press; 12 N/s on a belly of 600 N/m."""
+PRESS_M_S = 0.025
+"""Fastest press; 15 N/s on a belly of 600 N/m."""
 RETREAT_M_S = 0.030
 LIFT_OFF_M_S = 0.010
 """Gentle: the expert set the reference below 0.5 N."""
@@ -45,8 +45,7 @@ class AxisMotion:
     v_m_s: float
     effort_n: float | None
     """Force along the axis, where the arm takes torques and force is controlled."""
-    balance_n: float
-    """Contact force to lean on while an arm that takes torques is moved by speed."""
+    touching: bool
     held: bool
     """True: the set-point (or the hand) owns the position; False: the force controller does."""
     clamps: Clamp
@@ -81,6 +80,8 @@ class NormalAxis:
     """Effective mass in the running cycle."""
     effort_n: float | None = None
     """Force wanted in the running cycle."""
+    controlling: bool = False
+    """The force law decides in the running cycle."""
 
     def update(self, s: Situation, mass_kg: float) -> AxisMotion:
         """Advance by one cycle. `mass_kg`: of the arm along the axis; 0: it takes velocities."""
@@ -96,13 +97,14 @@ class NormalAxis:
         if self.effort_n is not None:
             self.v_m_s = wanted
         slowing = abs(wanted) < abs(self.v_m_s) or wanted * self.v_m_s < 0 or wanted < self.v_m_s
-        rate = STOP_M_S2 if slowing else ACCELERATION_M_S2
+        # A force law corrects both ways alike: noise would otherwise turn into a pull outwards.
+        rate = STOP_M_S2 if slowing or self.controlling else ACCELERATION_M_S2
         self.v_m_s = slew(self.v_m_s, wanted, rate * s.dt_s)
         touching = self.contact.state in PRESSING
         return AxisMotion(
             v_m_s=self.v_m_s,
             effort_n=self.effort_n,
-            balance_n=max(0.0, force_n) if touching else 0.0,
+            touching=touching,
             held=held,
             clamps=self.clamps,
             yielding=s.mode is Mode.YIELD and self.v_m_s < 0.0,
@@ -111,6 +113,7 @@ class NormalAxis:
 
     def _begin(self, mass_kg: float) -> None:
         self.clamps, self.mass_kg, self.effort_n = Clamp.NONE, mass_kg, None
+        self.controlling = False
 
     def rest(self, s: Situation) -> None:
         """Brakes: know the contact, forget all speeds."""
@@ -221,7 +224,7 @@ class NormalAxis:
                 integrate=integrate,
             )
         )
-        self.effort_n = command.effort_n
+        self.effort_n, self.controlling = command.effort_n, True
         return command.v_m_s
 
     def _wanted(self, s: Situation, axis: Vec, force_n: float, seek: bool) -> tuple[float, bool]:

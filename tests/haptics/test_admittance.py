@@ -135,6 +135,8 @@ def test_engaging_is_bumpless() -> None:
 
 def test_the_integral_stops_at_a_bound_and_is_limited() -> None:
     control = Admittance(reference_n=20.0)
+    for _ in range(100):
+        control.command(sample(0.0, integrate=False))
     for _ in range(5000):
         assert control.command(sample(0.0, integrate=True)).v_m_s == 0.02
     assert control.integral_n == 0.0

@@ -133,4 +133,4 @@ def test_drift_is_the_rate_of_the_jacobian() -> None:
 
 def test_model_with_a_missing_link_is_refused() -> None:
     with pytest.raises(KinematicsError, match="6 links, 7 joints"):
-        ArmModel(IIWA, IIWA_MODEL.links[:6], IIWA_MODEL.tool)
+        ArmModel(IIWA, IIWA_MODEL.links[:6], IIWA_MODEL.tool, 0.5)
