@@ -9,6 +9,7 @@ reports (loss, round trip, estimate of the rate) is handed on instead of being k
 from __future__ import annotations
 
 import asyncio
+import struct
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -228,7 +229,7 @@ class _Reports:
     def _estimate(self, fci: bytes, at_ns: int) -> ReceiverReport | None:
         try:
             bits_per_s, sources = unpack_remb_fci(fci)
-        except (ValueError, IndexError):  # another kind of application feedback, or cut short
+        except (ValueError, struct.error):  # another kind of application feedback, or cut short
             return None
         if self._ssrc not in sources:
             return None

@@ -1,0 +1,244 @@
+"""Our packets on aiortc's sender: what leaves, when, how often, and what viewers report."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aiortc.rtcrtpsender import RTCRtpSender
+from aiortc.rtp import (
+    RTP_HISTORY_SIZE,
+    RtcpPsfbPacket,
+    RtcpReceiverInfo,
+    RtcpRrPacket,
+    RtcpSenderInfo,
+    RtcpSrPacket,
+    pack_remb_fci,
+)
+from video_harness import WAIT_S, Sender, only_loopback, run, viewers_of
+
+from transport.redundancy import Duplicates
+from transport.webrtc.decode import Picture
+from transport.webrtc.patches.extensions import PatchError
+from transport.webrtc.patches.sender import Wire, _Reports
+from transport.webrtc.stream import HISTORY, SentPicture
+from transport.webrtc.video import Delivery
+
+MS = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def _loopback() -> Iterator[None]:
+    with only_loopback():
+        yield
+
+
+def _stream(sender: Sender) -> Any:
+    (peer,) = sender.peers._peers.values()
+    return peer.stream
+
+
+def _capture(sender: Sender) -> list[bytes]:
+    """SRTP packets that leave from now on, in order; they do leave."""
+    seen: list[bytes] = []
+    wire = _stream(sender)._wire
+    put = wire.put
+
+    def noted(protected: bytes) -> None:
+        seen.append(protected)
+        put(protected)
+
+    wire.put = noted
+    return seen
+
+
+def _big(sender: Sender) -> tuple[bytes, ...]:
+    return tuple(bytes([0x61]) + bytes(100) for _ in range(9))
+
+
+def test_a_picture_leaves_at_once_and_says_when() -> None:
+    async def scenario() -> None:
+        sent: list[tuple[str, SentPicture]] = []
+        sender = Sender(Delivery(Duplicates.OFF))
+        async with viewers_of(sender, 1) as (viewer,):
+            await sender.show(viewer)
+            (peer,) = sender.peers._peers.values()
+            object.__setattr__(peer._watch, "sent", lambda name, one: sent.append((name, one)))
+            seen = _capture(sender)
+            picture = sender.picture()
+            sender.peers.publish(picture)
+            assert seen, "before anything else of the event loop runs"
+            ((name, one),) = sent
+            assert (name, one.packets) == ("0", len(seen))
+            assert one.first_ns <= one.last_ns
+            assert one.size <= len(picture.data)
+
+    run(scenario)
+
+
+def test_pacing_spreads_a_picture_and_keeps_the_order() -> None:
+    async def scenario() -> None:
+        sender = Sender(Delivery(Duplicates.ON, 1.0, 2.0))
+        async with viewers_of(sender, 1) as (viewer,):
+            await sender.show(viewer)
+            await asyncio.sleep(0.02)  # what was sent before has left, copies too
+            seen = _capture(sender)
+            (peer,) = sender.peers._peers.values()
+            stream = _stream(sender)
+            stream.send(_big(sender), 1, peer._shaping())
+            assert len(seen) == 3, "a third now, the others one and two milliseconds later"
+            async with asyncio.timeout(WAIT_S):
+                while len(seen) < 18:
+                    await asyncio.sleep(0.001)
+            firsts = list(dict.fromkeys(seen))
+            assert len(firsts) == 9
+            assert all(seen.count(packet) == 2 for packet in firsts)
+            numbers = [int.from_bytes(packet[2:4], "big") for packet in firsts]
+            assert numbers == [(numbers[0] + i) & 0xFFFF for i in range(9)]
+            assert [packet[1] >> 7 for packet in firsts] == [0] * 8 + [1], "the marker is last"
+
+    run(scenario)
+
+
+def test_a_stuck_link_gets_no_new_pictures_until_a_keyframe() -> None:
+    async def scenario() -> None:
+        sender = Sender(Delivery(Duplicates.OFF))
+        async with viewers_of(sender, 1) as (viewer,):
+            await sender.show(viewer)
+            seen, wire = _capture(sender), _stream(sender)._wire
+            wire.backlog = lambda: 1 << 20
+            asked = sender.asked
+            sender.peers.publish(sender.picture(keyframe=False))
+            assert not seen, "nothing is put behind what does not move"
+            assert (sender.peers.dropped, sender.asked) == (1, asked + 1)
+            wire.backlog = lambda: 0
+            sender.peers.publish(sender.picture(keyframe=False))
+            assert not seen, "the viewer misses the picture before"
+            sender.peers.publish(sender.picture(keyframe=True))
+            assert seen
+
+    run(scenario)
+
+
+def test_requests_are_answered_from_a_long_history_but_not_in_a_flood() -> None:
+    assert HISTORY >= 512 > RTP_HISTORY_SIZE, "aiortc's own is shorter than a second of video"
+
+    async def scenario() -> None:
+        sender = Sender(Delivery(Duplicates.OFF))
+        pictures: list[Picture] = []
+        async with viewers_of(sender, 1, on_picture=pictures.append) as (viewer,):
+            await sender.show(viewer)
+            stream, seen = _stream(sender), _capture(sender)
+            first = stream._sequence
+            for _ in range(60):
+                stream.send(_big(sender), 1, peer_shaping(sender))
+            del seen[:]
+            assert stream._wire.repair is not None, "a stream of its own for what is sent again"
+            for _ in range(50):
+                stream.packet_missing(first)
+            assert len(seen) == 1, "asked fifty times within five milliseconds"
+            stream.packet_missing((first + 30_000) & 0xFFFF)
+            assert len(seen) == 1, "never sent"
+
+    def peer_shaping(sender: Sender) -> Any:
+        (peer,) = sender.peers._peers.values()
+        return peer._shaping()
+
+    run(scenario)
+
+
+def test_without_a_repair_stream_the_very_same_bytes_are_sent_again() -> None:
+    """Protecting other bytes under the same sequence number would break AES-GCM."""
+
+    def without_rtx(sdp: str) -> str:
+        lines = [x for x in sdp.splitlines() if " rtx/" not in x and "apt=" not in x]
+        return "\r\n".join(lines) + "\r\n"
+
+    async def scenario() -> None:
+        sender = Sender(Delivery(Duplicates.OFF))
+        async with viewers_of(sender, 1, change=without_rtx) as (viewer,):
+            await sender.show(viewer)
+            stream, seen = _stream(sender), _capture(sender)
+            assert stream._wire.repair is None
+            first = stream._sequence
+            (peer,) = sender.peers._peers.values()
+            stream.send(_big(sender), 1, peer._shaping())
+            stream.packet_missing(first)
+            assert seen[9:] == seen[:1]
+
+    run(scenario)
+
+
+def test_reports_tell_loss_round_trip_and_estimate() -> None:
+    reports = _Reports(ssrc=7)
+    ntp = 0x0123_4567_89AB_CDEF
+    reports.sent([RtcpSrPacket(7, RtcpSenderInfo(ntp, 0, 0, 0))], 1_000 * MS)
+    info = RtcpReceiverInfo(
+        ssrc=7, fraction_lost=64, packets_lost=1, highest_sequence=0, jitter=0,
+        lsr=ntp >> 16 & 0xFFFFFFFF, dlsr=65536 // 10,
+    )  # fmt: skip
+    taken = reports.taken(RtcpRrPacket(1, [info]), 1_130 * MS)
+    assert taken is not None
+    assert taken.loss == 0.25
+    assert taken.round_trip_ms == pytest.approx(30.0, abs=0.1)
+    remb = RtcpPsfbPacket(fmt=15, ssrc=1, media_ssrc=0, fci=pack_remb_fci(2_000_000, [7]))
+    estimate = reports.taken(remb, 0)
+    assert estimate is not None
+    assert estimate.estimate_kbps == pytest.approx(2000.0)
+
+
+@pytest.mark.parametrize("fci", [b"", b"REMB", b"REMB\xff\x00\x00\x00", b"x" * 30])
+def test_feedback_that_cannot_be_read_or_is_for_others_is_ignored(fci: bytes) -> None:
+    reports = _Reports(ssrc=7)
+    assert reports.taken(RtcpPsfbPacket(fmt=15, ssrc=1, media_ssrc=0, fci=fci), 0) is None
+    assert reports.taken(RtcpRrPacket(1, []), 0) is None
+
+
+def test_a_real_viewer_reports_within_seconds() -> None:
+    async def scenario() -> None:
+        heard: list[Any] = []
+        sender = Sender(Delivery(Duplicates.OFF))
+        async with viewers_of(sender, 1) as (viewer,):
+            (peer,) = sender.peers._peers.values()
+            object.__setattr__(peer._watch, "reported", lambda name, report: heard.append(report))
+            await sender.show(viewer)
+            async with asyncio.timeout(WAIT_S):
+                while not any(r.round_trip_ms is not None for r in heard):
+                    sender.peers.publish(sender.picture(keyframe=False))
+                    await asyncio.sleep(0.02)
+
+    run(scenario)
+
+
+def test_upstream_still_calls_what_is_replaced_by_these_names() -> None:
+    """When this fails, adapt `patches/sender.py`."""
+    calls = {
+        RTCRtpSender.send: "self._run_rtp(parameters.codecs[0])",
+        RTCRtpSender._run_rtcp: "await self._send_rtcp(packets)",
+        RTCRtpSender.stop: "await asyncio.gather(self.__rtp_exited.wait(), self.__rtcp_exited",
+    }
+    for method, call in calls.items():
+        assert call in inspect.getsource(method)
+    handler = inspect.getsource(RTCRtpSender._handle_rtcp_packet)
+    assert "await self._retransmit(seq)" in handler
+    assert "self._send_keyframe()" in handler
+
+
+def test_upstream_still_packs_for_each_viewer_and_sends_once_unpaced() -> None:
+    """When this fails, aiortc may have a pacer or duplicates of its own."""
+    source = inspect.getsource(RTCRtpSender._run_rtp)
+    assert "for i, payload in enumerate(enc_frame.payloads):" in source
+    assert source.count("_send_rtp(") == 1
+    assert "sleep(0.02)" in source
+    assert source.count("sleep") == 1, "no pacing between packets"
+
+
+def test_another_aiortc_is_refused_by_name() -> None:
+    class Other:
+        _ssrc = 1
+
+    with pytest.raises(PatchError, match="rtp_started"):
+        Wire(Other(), None)  # type: ignore[arg-type]
