@@ -10,6 +10,7 @@ from bench.kit.model import Case, Measured, Target
 from bench.latency.baselines import bare_udp, stock
 from bench.latency.cases import TARGETS
 from bench.latency.commands import CommandSpec, one_way
+from bench.latency.observers import GrowthSpec, growth
 from bench.latency.spec import Path, Spec
 from bench.latency.system import SystemSpec, whole_loop
 from bench.latency.video import ours_chromium, ours_native
@@ -22,7 +23,7 @@ VIDEO: dict[tuple[Path, str], Callable[[Spec], Measured]] = {
     (Path.UDP, "native"): bare_udp,
 }
 """What carries the pictures, who looks."""
-AnySpec = Spec | CommandSpec | SystemSpec
+AnySpec = Spec | CommandSpec | SystemSpec | GrowthSpec
 
 
 class LatencyBench:
@@ -40,6 +41,8 @@ class LatencyBench:
             return one_way(spec)
         if isinstance(spec, SystemSpec):
             return whole_loop(spec)
+        if isinstance(spec, GrowthSpec):
+            return growth(spec)
         return VIDEO[spec.path, spec.peer](spec)
 
 

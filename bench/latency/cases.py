@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import msgspec
 
 from bench.kit.model import Case, Group, Param, Target
-from bench.latency import commands, system
+from bench.latency import commands, observers, system
+from bench.latency.analyse import DECODED, PRESENTED
 from bench.latency.commands import Carrier, CommandSpec
-from bench.latency.spec import WARM_UP_S, Path, Peer, Spec
+from bench.latency.observers import GrowthSpec
+from bench.latency.spec import AGREE_MS, WARM_UP_S, Path, Peer, Spec
 from bench.latency.system import SystemSpec
 
 START_S = 5.0
@@ -68,7 +70,7 @@ def plan(wanted: Wanted) -> list[Case]:
     stock = _baselines(wanted, seconds, SIZES, (Path.STOCK_VP8, Path.STOCK_H264))
     floor = _baselines(wanted, seconds, SIZES, (Path.UDP,))
     return [*native, *page, *stock, *floor, *_networks(wanted), *_commands(wanted),
-            *_loops(wanted)]  # fmt: skip
+            *_loops(wanted), observers.case_of(GrowthSpec(seed=wanted.seed))]  # fmt: skip
 
 
 def _video(wanted: Wanted, seconds: float, peer: Peer, fps: int, profile: str = "loopback",
@@ -120,19 +122,70 @@ def _loops(wanted: Wanted) -> list[Case]:
     ]
 
 
-def _glass(case: str, p50: float, p99: float, elsewhere: str) -> tuple[Target, ...]:
-    what = case.removeprefix("ours-").replace("-loopback", "")
+def _both(what: str, case: str, quantity: str, p50: float, p99: float, elsewhere: str
+          ) -> tuple[Target, ...]:  # fmt: skip
     return tuple(
-        Target(Group.PERFORMANCE, f"glass to decoded {what} {name}", case,
-               f"glass to decoded {name}", "<=", limit, "ms", elsewhere)
+        Target(Group.PERFORMANCE, f"{quantity}, {what}, {name}", case, f"{quantity} {name}", "<=",
+               limit, "ms", elsewhere)
         for name, limit in (("p50", p50), ("p99", p99))
     )  # fmt: skip
 
 
+def _at_least(what: str, case: str, figure: str, limit: float, unit: str, elsewhere: str = "",
+              group: Group = Group.PERFORMANCE) -> Target:  # fmt: skip
+    return Target(group, what, case, figure, ">=", limit, unit, elsewhere)
+
+
+def _at_most(what: str, case: str, figure: str, limit: float, unit: str, elsewhere: str = "",
+             group: Group = Group.PERFORMANCE) -> Target:  # fmt: skip
+    return Target(group, what, case, figure, "<=", limit, unit, elsewhere)
+
+
+IN_TIME = "glass to decoded within 50 ms"
+DELIVERED = "delivered command one way p99.9"
+STOCK = "stock aiortc"
 TARGETS: tuple[Target, ...] = (
-    *_glass("ours-native-640x480@60-loopback", 5, 9, "stock aiortc 25/43, GStreamer 4.2/6.0 ms"),
-    *_glass("ours-native-640x480@30-loopback", 7, 11, "stock aiortc 47/60, GStreamer 5.5/9.2 ms"),
-    *_glass("ours-native-1024x768@30-loopback", 12, 18, "stock aiortc 53/85, GStreamer 10.4/16.4"),
-    Target(Group.PERFORMANCE, "quality at 8 Mbit/s", "ours-native-640x480@30-loopback", "PSNR",
-           ">=", 32.0, "dB", "stock VP8 27"),
+    *_both("native 640x480@60", "ours-native-640x480@60-loopback", DECODED, 5, 9,
+           f"{STOCK} 25/43, GStreamer 4.2/6.0"),
+    *_both("native 640x480@30", "ours-native-640x480@30-loopback", DECODED, 7, 11,
+           f"{STOCK} 47/60, GStreamer 5.5/9.2"),
+    *_both("native 1024x768@30", "ours-native-1024x768@30-loopback", DECODED, 12, 18,
+           f"{STOCK} 53/85, GStreamer 10.4/16.4"),
+    *_both("Chromium @60", "ours-chromium-640x480@60-loopback", DECODED, 6, 11,
+           "stock settings 13/21"),
+    *_both("Chromium @60", "ours-chromium-640x480@60-loopback", PRESENTED, 9, 20,
+           "stock settings 26/-"),
+    *(_at_least(f"frames in time, {name}, {peer}", f"ours-{peer}-640x480@30-{profile}", IN_TIME,
+                share, "%", elsewhere)
+      for profile, name, share, elsewhere in (
+          ("5g", "RTT 20 ms, 1 % loss", 99.9, "stock 0 to 1 %"),
+          ("burst", "bursts of 4", 99.5, ""))
+      for peer in ("native", "chromium")),
+    _at_least("real 5G trace, one link: in time beyond what the trace allows",
+              "ours-native-640x480@30-n78", "in time beyond the trace", -0.3, "points"),
+    _at_least("real 5G traces, two links: frames in time",
+              "ours-native-640x480@30-n78+n8-2links", IN_TIME, 99.8, "%", "one link 98.6"),
+    _at_most("loop, Chromium console, loopback, p99", "loop-chromium@30-loopback", "loop p99", 35,
+             "ms", "the mission: 50"),
+    _at_most("loop, Chromium console, RTT 20 ms 1 % loss, p99", "loop-chromium@30-5g", "loop p99",
+             50, "ms", "the mission: 50"),
+    _at_least("time in ACTIVE, loopback", "loop-chromium@30-loopback", "time in ACTIVE", 99.9,
+              "%", "", Group.EFFECT),
+    _at_least("time in ACTIVE, RTT 20 ms 1 % loss", "loop-chromium@30-5g", "time in ACTIVE", 99.0,
+              "%", "", Group.EFFECT),
+    _at_most("command one way beside video, native datagrams, p99.9",
+             "command-udp-500hz-video@60-loopback", DELIVERED, 0.3, "ms", "in the media loop 2.9"),
+    _at_most("the same at RTT 20 ms", "command-udp-500hz-video@60-5g", DELIVERED, 11.5, "ms"),
+    _at_least("quality at 8 Mbit/s", "ours-native-640x480@30-loopback", "PSNR", 32.0, "dB",
+              "stock VP8 27"),
+    _at_most("CPU of media with image formation @30", "loop-native@30-loopback", "CPU media", 40,
+             "% of a core"),
+    _at_most("CPU of media with image formation @60", "loop-native@60-loopback", "CPU media", 65,
+             "% of a core"),
+    _at_most("CPU of one more viewer", "observers-640x480@30-4000kbps", "CPU per extra viewer", 5,
+             "% of a core"),
+    _at_most("pixel stamp and echo agree, native", "ours-native-640x480@60-loopback",
+             "pixels and echo differ max", AGREE_MS, "ms", "", Group.EFFECT),
+    _at_most("pixel stamp and echo agree, Chromium", "ours-chromium-640x480@60-loopback",
+             "pixels and echo differ max", AGREE_MS, "ms", "", Group.EFFECT),
 )  # fmt: skip

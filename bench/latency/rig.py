@@ -18,7 +18,7 @@ from typing import Any
 from bench.kit.bench import BenchError
 from bench.kit.cpu import ProcessTime, core_percent, read_process
 from bench.latency.log import Sent
-from bench.latency.media import ENTRY, SOURCE
+from bench.latency.media import DEPARTURE, ENTRY, SOURCE
 from bench.latency.place import Place
 from bench.latency.spec import Spec
 from safety import messages as m
@@ -69,6 +69,11 @@ class Child:
             self._process.stdin.flush()
         except BrokenPipeError as error:
             raise RigError(f"{self.name} ended with {self._process.wait()}") from error
+
+    def ask(self) -> dict[str, Any]:
+        """Ask it to stop and read its last line."""
+        self.write(stop=True)
+        return self.read()
 
     def meter(self) -> None:
         """Begin to measure CPU time."""
@@ -126,9 +131,10 @@ class Media:
         (self.run_dir / "site.json").write_text(json.dumps({"simulated": True, "site": "bench"}))
         self._ring = channels.ring_reader(self.run_dir, channels.FRAME_STAMPS, from_oldest=True)
         self._status = channels.box(self.run_dir, channels.MEDIA_STATUS)
-        self.ledger = folder / "ledger.bin"
+        self.ledger, self.departures = folder / "ledger.bin", folder / "departures.bin"
         self.stamps: dict[int, m.FrameStamp] = {}
-        environment = {"BENCH_PICTURES": str(pictures), "BENCH_LEDGER": str(self.ledger)}
+        environment = {"BENCH_PICTURES": str(pictures), "BENCH_LEDGER": str(self.ledger),
+                       "BENCH_DEPARTURES": str(self.departures)}  # fmt: skip
         command = [place.robot_python, "-m", "bench.latency.media"]
         self._read, self._life = os.pipe()
         self.process = subprocess.Popen(
@@ -199,14 +205,19 @@ class Media:
     def sent(self) -> list[Sent]:
         """Every picture, with its encode times, in order."""
         self.drain()
-        times = {entry[0] & RTP_MASK: entry for entry in read_ledger(self.ledger)}
+        times = {entry[0] & RTP_MASK: entry for entry in entries(self.ledger, ENTRY)}
+        left: dict[int, tuple[int, ...]] = {}
+        for entry in entries(self.departures, DEPARTURE):
+            left.setdefault(entry[0] & RTP_MASK, entry)  # the first viewer's
         ordered = sorted(self.stamps.values(), key=lambda stamp: stamp.acquired_ns)
         origin = _origin(ordered, times)
         out = []
         for stamp in ordered:
             pts = (stamp.rtp_timestamp - origin) & RTP_MASK
             _, begun_ns, encoded_ns, size, _ = times.get(pts, (0, 0, 0, 0, 0))
-            out.append(Sent(stamp.rtp_timestamp, -1, stamp.acquired_ns, begun_ns, encoded_ns, size))
+            _, first_ns, last_ns = left.get(stamp.rtp_timestamp, (0, 0, 0))
+            out.append(Sent(stamp.rtp_timestamp, -1, stamp.acquired_ns, begun_ns, encoded_ns, size,
+                            first_ns, last_ns))  # fmt: skip
         return out
 
 
@@ -222,11 +233,11 @@ def _origin(stamps: Sequence[m.FrameStamp], times: dict[int, tuple[int, ...]]) -
     return max(votes, key=lambda offset: votes[offset], default=0)
 
 
-def read_ledger(path: Path) -> list[tuple[int, ...]]:
-    """Entries that the media process wrote; a cut-off last one is left out."""
+def entries(path: Path, layout: struct.Struct) -> list[tuple[int, ...]]:
+    """What the media process wrote; a cut-off last entry is left out."""
     content = path.read_bytes() if path.exists() else b""
-    usable = len(content) - len(content) % ENTRY.size
-    return [tuple(entry) for entry in struct.iter_unpack(ENTRY.format, content[:usable])]
+    usable = len(content) - len(content) % layout.size
+    return [tuple(entry) for entry in layout.iter_unpack(content[:usable])]
 
 
 @contextlib.contextmanager
