@@ -99,7 +99,7 @@ def _targets() -> Iterator[Target]:
                      "naive reflection: unstable from 5 ms at 1000 N/m")  # fmt: skip
         yield Target(Group.SAFETY, f"energy of the hand's port, {name}", key, "port energy", ">=",
                      -1.0, "mJ")  # fmt: skip
-        yield Target(Group.SAFETY, f"touch peak, {name}", key, "touch peak", "<=", 1.5,
+        yield Target(Group.SAFETY, f"peak force of touch and hold, {name}", key, "peak", "<=", 1.5,
                      "x reference", "reflection 2 to 5")  # fmt: skip
         key = f"transparency/{k:g}"
         yield Target(Group.EFFECT, f"felt force error, k {k:g} N/m, RTT to 100 ms", key,

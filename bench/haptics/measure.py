@@ -13,7 +13,6 @@ from haptics.bilateral.passivity import GRANT_J
 STABLE_SD_N = 0.5
 TAIL_S = 3.0
 SETTLE_S = 1.0
-TOUCH_S = 1.0
 
 
 def rms(values: Sequence[float]) -> float:
@@ -37,16 +36,6 @@ def stable(trace: Trace) -> bool:
     """Contact held at the end, without bounce or oscillation."""
     forces = tail(trace, trace.force_n)
     return trace.touched_s >= 0.0 and min(forces) > 0.0 and spread(forces) < STABLE_SD_N
-
-
-def touch_peak(trace: Trace, reference_n: float) -> float:
-    """Largest force in the first second of contact over the force aimed at."""
-    first = [
-        f
-        for t, f in zip(trace.time_s, trace.force_n, strict=True)
-        if trace.touched_s <= t < trace.touched_s + TOUCH_S
-    ]
-    return max(first, default=0.0) / reference_n
 
 
 def port_energy_mj(trace: Trace) -> float:

@@ -107,9 +107,11 @@ class ForceRobot:
     touch: TouchCap = field(default_factory=TouchCap)
     fit: SurfaceFit = field(default_factory=SurfaceFit)
     touch_cap: bool = True
-    """False (ablation): the hand's own reference counts from the first moment."""
+    """False (ablation): until the hand feels the touch, its motion presses like a servo's."""
     target_m: float = 0.0
     _lost_m: float = 0.0
+    _touch_m: float = 0.0
+    """Hand position at the last landing."""
     _anchor_m: float = 0.0
     """Hand position that belongs to `target_m`."""
 
@@ -120,9 +122,9 @@ class ForceRobot:
         """Advance by `dt_s` with the hand as the newest command tells it."""
         self.force_n = self.surface.force_n(self.p_m, self.v_m_s, now_ns / 1e9)
         self.measured_n = self.sensor.measure(self.force_n, dt_s)
-        goal_n = reference_n
-        if self.touch_cap:
-            goal_n = self.touch.reference_n(reference_n, echo)
+        goal_n = self.touch.reference_n(reference_n, echo)
+        if not self.touch_cap and self.touch.touching and echo != self.touch.touch:
+            goal_n = SERVO_N_M * max(0.0, hand_m - self._touch_m)
         self._track(goal_n >= WANT_CONTACT_N, now_ns, dt_s)
         wanted = self._speed(hand_m, hand_m_s, goal_n, dt_s)
         gain = 1.0 - math.exp(-2.0 * math.pi * ARM_BANDWIDTH_HZ * dt_s)
@@ -145,6 +147,7 @@ class ForceRobot:
             self.law.engage(self.measured_n)
             self.law.stiffness.start(self.p_m, self.measured_n)
             self.fit.touch(self.p_m, self.measured_n)
+            self._touch_m = self._anchor_m
         if before in PRESSING and not pressing:
             self._lost_m = self.p_m
         self.touch.observe(self.contact.state is not ContactState.FREE, new_contact=True)

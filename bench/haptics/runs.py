@@ -60,7 +60,7 @@ def stability(spec: Spec) -> Measured:
             if not measure.stable(trace):
                 unstable += 1
                 broken.append(rtt_ms)
-            worst_peak = max(worst_peak, measure.touch_peak(trace, AIM_N))
+            worst_peak = max(worst_peak, trace.peak_n / AIM_N)
             lowest_mj = min(lowest_mj, measure.port_energy_mj(trace))
             worst_sd = max(worst_sd, measure.spread(measure.tail(trace, trace.force_n)))
             if grip == spec.grips_n_m[0]:
@@ -71,7 +71,7 @@ def stability(spec: Spec) -> Measured:
         (
             Figure("unstable", "", float(unstable), cases),
             Figure("stable to RTT", "ms", max(good, default=-1.0)),
-            Figure("touch peak", "x reference", worst_peak, cases),
+            Figure("peak", "x reference", worst_peak, cases),
             Figure("port energy", "mJ", lowest_mj, cases),
             Figure("worst force sd", "N", worst_sd, cases),
         ),

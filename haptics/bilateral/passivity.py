@@ -27,24 +27,28 @@ CATCH_UP_M_S = 0.005
 """Fastest catching up: below what a hand notices beside its own motion."""
 DRIFT_MAX_M = 0.05
 RESERVE_J = 3e-4
-"""Store below which only a damper is rendered. A force F held for a cycle can turn a light grip
-round and then gives out up to F^2 T^2 / m: 0.2 mJ for 5 N on 0.15 kg at 1 kHz. A correction that
-waited until the store is empty would chatter below zero."""
+"""Store below which only a damper is rendered; covers what a damper of 30 N s/m gives out when the
+hand turns round within a cycle."""
+ACCELERATION_MAX_M_S2 = 200.0
+"""Of a grip: 30 N on 0.15 kg."""
 
 
 def corrected(force_n: float, v_m_s: float, store_j: float, dt_s: float) -> float:
     """The force nearest to `force_n` that the store pays for (positive opposes positive motion).
 
-    With a store: damping takes back what the next cycle would overdraw. Without one: no more than
-    a damper would do, which can never give energy out.
+    A force is held for a whole cycle while the speed changes. So it is bounded by what it could
+    give out at the worst speed of the cycle; a damper's force is always allowed.
     """
-    if store_j <= RESERVE_J:
-        damper = DAMPING_MAX_N_S_M * v_m_s
-        return max(min(0.0, damper), min(max(0.0, damper), force_n))
-    after_j = store_j + force_n * v_m_s * dt_s
-    if after_j >= 0.0:
+    damper = DAMPING_MAX_N_S_M * v_m_s
+    gives = force_n * v_m_s <= 0.0
+    gust = ACCELERATION_MAX_M_S2 * dt_s
+    worst_m_s = abs(v_m_s) + gust if gives else max(0.0, gust - abs(v_m_s))
+    spare_j = max(0.0, store_j - RESERVE_J)
+    if abs(force_n) * worst_m_s * dt_s <= spare_j:
         return force_n
-    return force_n + min(DAMPING_MAX_N_S_M, -after_j / (v_m_s * v_m_s * dt_s)) * v_m_s
+    most = spare_j / (worst_m_s * dt_s)
+    low, high = min(-most, damper), max(most, damper)
+    return max(low, min(high, force_n))
 
 
 @dataclass(slots=True)

@@ -1,0 +1,136 @@
+"""Model-mediated touch: appears without a bump, blends without one, and leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from haptics.bilateral.fit import SurfaceFit
+from haptics.bilateral.surface import NO_SURFACE, RAMP_S, LocalSurface, SurfaceModel
+from haptics.bilateral.touch_cap import TOUCH_MODULO, TOUCH_N, TouchCap
+
+DT_S = 0.001
+MODEL = SurfaceModel(1, True, 800.0, 10.0, 2.0, 2.0)
+
+
+def test_a_new_surface_rises_from_nothing_to_the_measured_force() -> None:
+    surface = LocalSurface(6000.0)
+    forces = [surface.update(MODEL, 0.02, 0.0, DT_S, 1.0) for _ in range(400)]
+    assert forces[0] < 0.05
+    assert max(b - a for a, b in pairwise(forces)) < 0.05, "no step is felt"
+    assert abs(forces[-1] - 2.0) < 0.05
+    assert surface.risen
+    assert not LocalSurface(6000.0).risen
+
+
+def test_it_is_not_announced_before_it_is_felt() -> None:
+    surface = LocalSurface(6000.0)
+    for _ in range(int(RAMP_S / DT_S) // 2):
+        surface.update(MODEL, 0.02, 0.0, DT_S, 1.0)
+    assert not surface.risen
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.floats(100.0, 6000.0), st.floats(0.0, 30.0), st.floats(0.0, 0.01)),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_no_model_update_makes_the_force_jump(
+    updates: list[tuple[float, float, float]],
+) -> None:
+    surface = LocalSurface(6000.0)
+    for _ in range(400):
+        before = surface.update(MODEL, 0.02, 0.0, DT_S, 1.0)
+    for stiffness, damping, deeper in updates:
+        model = replace(MODEL, stiffness_n_m=stiffness, damping_n_s_m=damping)
+        for _ in range(30):
+            force = surface.update(model, 0.02, 0.0, DT_S, 1.0)
+            assert abs(force - before) < 0.05, "at a resting hand"
+            before = force
+        assert deeper >= 0.0
+
+
+def test_a_resting_hand_gets_no_energy_from_softening() -> None:
+    """The tank pays for every change that would push the hand."""
+    surface = LocalSurface(6000.0)
+    for _ in range(400):
+        surface.update(MODEL, 0.02, 0.0, DT_S, 1.0)
+    stored = surface.tank_j
+    for _ in range(3000):
+        surface.update(replace(MODEL, stiffness_n_m=100.0), 0.02, 0.0, DT_S, 1.0)
+    assert 0.0 <= surface.tank_j <= stored
+
+
+def test_it_fades_when_contact_is_lost() -> None:
+    surface = LocalSurface(6000.0)
+    for _ in range(400):
+        surface.update(MODEL, 0.02, 0.0, DT_S, 1.0)
+    gone = replace(MODEL, contact=False)
+    forces = [surface.update(gone, 0.02, 0.0, DT_S, 1.0) for _ in range(200)]
+    assert forces[-1] == 0.0
+    assert not surface.present
+    assert surface.update(NO_SURFACE, 0.02, 0.0, DT_S, 1.0) == 0.0
+
+
+def test_it_never_pulls() -> None:
+    surface = LocalSurface(6000.0)
+    for i in range(2000):
+        travel = 0.02 - 0.00002 * i
+        assert surface.update(MODEL, travel, -0.02, DT_S, 1.0) >= 0.0
+
+
+def test_the_handle_limits_the_stiffness() -> None:
+    surface = LocalSurface(1000.0)
+    surface.update(replace(MODEL, stiffness_n_m=4000.0), 0.0, 0.0, DT_S, 1.0)
+    assert surface.k_n_m == 1000.0
+
+
+def test_stiffness_is_found_from_a_touch() -> None:
+    for true in (300.0, 1000.0, 3000.0):
+        fit = SurfaceFit()
+        fit.touch(0.0, 0.5)
+        for i in range(500):
+            x = 0.002 * min(1.0, i / 200.0)
+            late = 0.002 * min(1.0, max(0.0, i - 6.0) / 200.0)
+            fit.update(x, 0.5 + true * late, DT_S)
+        assert abs(fit.k_n_m / true - 1.0) < 0.2, (true, fit.k_n_m)
+
+
+def test_a_resting_probe_teaches_nothing() -> None:
+    fit = SurfaceFit()
+    fit.touch(0.0, 2.0)
+    known = fit.k_n_m
+    for i in range(5000):
+        fit.update(1e-6 * (i % 3), 2.0 + 0.05 * (-1) ** i, DT_S)
+    assert (fit.k_n_m, fit.samples) == (known, 0)
+
+
+def test_the_robot_holds_a_touch_gently_until_it_is_felt() -> None:
+    cap = TouchCap()
+    assert cap.reference_n(8.0, -1) == 0.0, "free: the hand moves the axis"
+    cap.observe(True, new_contact=True)
+    old = cap.touch
+    assert cap.reference_n(8.0, -1) == TOUCH_N
+    assert cap.reference_n(8.0, (old + 1) % TOUCH_MODULO) == TOUCH_N
+    assert cap.reference_n(8.0, old) == 8.0
+    cap.observe(True, new_contact=True)
+    assert cap.touch == old, "the same touch"
+    cap.observe(False, new_contact=True)
+    cap.observe(True, new_contact=True)
+    assert cap.reference_n(8.0, old) == TOUCH_N, "an echo of the last touch does not count"
+
+
+def test_a_touch_that_was_not_permitted_is_lifted_off() -> None:
+    cap = TouchCap()
+    cap.observe(True, new_contact=False)
+    assert cap.reference_n(8.0, cap.touch) == 0.0
+    held = TouchCap()
+    held.observe(True, new_contact=True)
+    held.observe(True, new_contact=False)
+    assert held.reference_n(8.0, held.touch) == 8.0, "DEGRADED keeps a contact that was there"
