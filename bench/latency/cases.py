@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import msgspec
 
@@ -29,6 +30,19 @@ class Wanted:
     seed: int = 1
     wide: bool = False
     """Whole loop with widened latency limits."""
+    paths: tuple[Path, ...] = ()
+    peers: tuple[Peer, ...] = ()
+    sizes: tuple[tuple[int, int], ...] = ()
+    rates: tuple[int, ...] = ()
+    profiles: tuple[str, ...] = ()
+    links: int = 1
+    bitrate_kbps: int = 8000
+
+    @property
+    def chosen(self) -> bool:
+        """Anything but the default plan."""
+        return bool(self.paths or self.peers or self.sizes or self.rates or self.profiles
+                    or self.links != 1 or self.bitrate_kbps != 8000)  # fmt: skip
 
 
 def key_of(spec: Spec) -> str:
@@ -55,7 +69,9 @@ SIZES = ((640, 480, 60), (640, 480, 30), (1024, 768, 30))
 
 
 def plan(wanted: Wanted) -> list[Case]:
-    """The default plan: what the targets need and the baselines beside them."""
+    """The default plan: what the targets need and the baselines beside them; or a choice."""
+    if wanted.chosen:
+        return _choice(wanted)
     if wanted.quick:
         command = CommandSpec("channel", seconds=QUICK_S, seed=wanted.seed)
         return [_video(wanted, QUICK_S, "native", 60), _video(wanted, QUICK_S, "chromium", 60),
@@ -67,10 +83,25 @@ def plan(wanted: Wanted) -> list[Case]:
         for width, height, fps in SIZES
     ]
     page = [_video(wanted, seconds, "chromium", 60)]
-    stock = _baselines(wanted, seconds, SIZES, (Path.STOCK_VP8, Path.STOCK_H264))
-    floor = _baselines(wanted, seconds, SIZES, (Path.UDP,))
+    stock = _baselines(wanted, seconds, SIZES, (Path.STOCK_H264,))
+    stock += _baselines(wanted, seconds, SIZES[:2], (Path.STOCK_VP8,))
+    floor = _baselines(wanted, seconds, SIZES[:2], (Path.UDP,))
     return [*native, *page, *stock, *floor, *_networks(wanted), *_commands(wanted),
             *_loops(wanted), observers.case_of(GrowthSpec(seed=wanted.seed))]  # fmt: skip
+
+
+def _choice(wanted: Wanted) -> list[Case]:
+    """Every combination of what was named; baselines have native viewers and one link only."""
+    axes = product(
+        wanted.paths or (Path.OURS,), wanted.peers or ("native",), wanted.sizes or ((640, 480),),
+        wanted.rates or (30,), wanted.profiles or ("loopback",),
+    )  # fmt: skip
+    return [
+        case_of(Spec(path, peer, width, height, fps, wanted.bitrate_kbps, profile, wanted.links,
+                     QUICK_S if wanted.quick else wanted.seconds, wanted.seed))
+        for path, peer, (width, height), fps, profile in axes
+        if path is Path.OURS or (peer == "native" and wanted.links == 1)
+    ]  # fmt: skip
 
 
 def _video(wanted: Wanted, seconds: float, peer: Peer, fps: int, profile: str = "loopback",

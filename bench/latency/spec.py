@@ -19,7 +19,7 @@ Peer = Literal["native", "chromium"]
 
 
 class Path(StrEnum):
-    """What carries the pictures."""
+    """What carries the pictures, and with which codec."""
 
     OURS = "ours"
     """The media process of the product."""

@@ -168,7 +168,11 @@ def _drive_by_page(spec: SystemSpec, folder: Path, where: Place) -> list[Figure]
     """Both people at work in Chromium: join, arm, press, sweep to and fro."""
     with _people(spec, folder, where) as session:
         meters = Meters(dict(session.demo.joined["pids"]))
-        session.arm()
+        try:
+            session.arm()
+        except AssertionError as error:  # what a person would see is the reason
+            raise BenchError(f"the session did not get to driving: {error}\n{session.story()}"
+                             ) from error  # fmt: skip
         session.press()
         meters.start()
         until_ns = now_ns() + round(spec.seconds * 1e9)
