@@ -75,6 +75,9 @@ class Arm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which arm."""
 
     driver: str = "sim"
+    """Name in the table of arms (`teleop/drivers/arm.py`): sim, sim-torque, or your own."""
+    align: bool = False
+    """Turn the probe axis to the surface normal while it presses."""
     scene: str = ""
     """Scene file (TOML); empty: the built-in abdomen."""
 

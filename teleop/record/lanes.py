@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from haptics.force_law import ForceOptions
 from safety import messages as m
 from safety.core import GuardCore
 from safety.layout import Layout
 from safety.limits import Limits
+from safety.states import ArmInterface
 from teleop.servo.core import ServoCore
+from teleop.servo.laws import law_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class SessionFacts:
     limits: Limits
     simulated: bool
     display_lag_ms: float
+    interface: ArmInterface
+    align: bool
 
 
 class Core(Protocol):
@@ -53,7 +58,8 @@ def _guard(facts: SessionFacts, _incarnation: int) -> Core:
 
 
 def _servo(facts: SessionFacts, incarnation: int) -> Core:
-    return ServoCore(facts.limits, incarnation=incarnation)
+    law = law_for(facts.interface, facts.limits, ForceOptions(align=facts.align))
+    return ServoCore(facts.limits, incarnation=incarnation, law=law)
 
 
 LANES: tuple[Lane, ...] = (

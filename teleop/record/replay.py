@@ -16,6 +16,8 @@ from typing import Any
 from safety import limits as limits_module
 from safety.layout import LayoutError
 from safety.limits import LimitsError
+from safety.states import ArmInterface
+from teleop.drivers.arm import ARMS
 from teleop.record.decode import Decoder
 from teleop.record.errors import ForeignFileError, RecordingError
 from teleop.record.lanes import Core, Lane, SessionFacts
@@ -176,14 +178,19 @@ def session_facts(recording: Recording) -> SessionFacts:
     try:
         limits = limits_module.from_json(json.loads(metadata["limits"]["json"]))
         simulated = json.loads(metadata["session"]["simulated"])
-        lag_ms = float(json.loads(metadata["config"]["json"])["video"]["display_lag_ms"])
+        config = json.loads(metadata["config"]["json"])
+        lag_ms = float(config["video"]["display_lag_ms"])
+        arm = config.get("arm")
     except (KeyError, TypeError) as error:
         raise RecordingError(
             f"{recording.path}: the session's facts are not recorded ({error}); cannot replay."
         ) from error
     except (ValueError, LimitsError, RecursionError) as error:
         raise RecordingError(f"{recording.path}: recorded facts: {error}") from error
-    return SessionFacts(limits, simulated is True, lag_ms)
+    arm = arm if isinstance(arm, dict) else {}
+    row = ARMS.get(str(arm.get("driver")))
+    interface = row.interface if row else ArmInterface.VELOCITY
+    return SessionFacts(limits, simulated is True, lag_ms, interface, arm.get("align") is True)
 
 
 def _check_layout(recording: Recording, lane: Lane) -> None:

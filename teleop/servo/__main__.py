@@ -7,9 +7,11 @@ import os
 import sys
 from pathlib import Path
 
+from haptics.force_law import ForceOptions
 from teleop.config import ConfigError, control_hz, read_run
 from teleop.drivers.arm import ArmError, entry
 from teleop.processes import spec
+from teleop.servo.laws import law_for
 from teleop.servo.shell import ServoShell
 from transport.local.life import Life
 from transport.local.loop import Cycle
@@ -27,8 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     row = spec("servo")
     try:
         config = read_run(given.run)
-        arm = entry(config.arm.driver).open(given.run)
-        shell = ServoShell(given.run, arm, config.limits)
+        row_of_arm = entry(config.arm.driver)
+        arm = row_of_arm.open(given.run)
+        law = law_for(row_of_arm.interface, config.limits, ForceOptions(align=config.arm.align))
+        shell = ServoShell(given.run, arm, config.limits, law)
         period_ns = 1_000_000_000 // control_hz(config, os.cpu_count() or 1)
         cycle = Cycle(period_ns, offset_ns=round(period_ns * row.phase))
         rates = config.rates

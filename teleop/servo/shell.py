@@ -22,6 +22,7 @@ from teleop import channels
 from teleop.drivers.arm import Arm, brakes
 from teleop.servo.core import ServoCore
 from teleop.servo.health import NO_ARM, NO_PERMIT
+from teleop.servo.law import MotionLaw
 from transport.local.clock import now_ns
 from transport.local.life import Life
 from transport.local.loop import Cycle
@@ -37,10 +38,10 @@ REST_M_S = 0.002
 class ServoShell:
     """Channels and arm around a `ServoCore`."""
 
-    def __init__(self, run_dir: Path, arm: Arm, limits: Limits) -> None:
+    def __init__(self, run_dir: Path, arm: Arm, limits: Limits, law: MotionLaw) -> None:
         self._run_dir = run_dir
         self._arm = arm
-        self._core = ServoCore(limits, incarnation=now_ns())
+        self._core = ServoCore(limits, incarnation=now_ns(), law=law)
         self._permits = channels.box(run_dir, channels.PERMIT)
         self._reports = channels.box(run_dir, channels.SERVO_REPORT)
         self._log = channels.ring_writer(run_dir, channels.SERVO_LOG)
