@@ -91,7 +91,7 @@ def plan(wanted: Wanted) -> list[Case]:
 
 
 def _choice(wanted: Wanted) -> list[Case]:
-    """Every combination of what was named; baselines have native viewers and one link only."""
+    """Every combination of what was named; only our native viewer has several links."""
     axes = product(
         wanted.paths or (Path.OURS,), wanted.peers or ("native",), wanted.sizes or ((640, 480),),
         wanted.rates or (30,), wanted.profiles or ("loopback",),
@@ -100,7 +100,8 @@ def _choice(wanted: Wanted) -> list[Case]:
         case_of(Spec(path, peer, width, height, fps, wanted.bitrate_kbps, profile, wanted.links,
                      QUICK_S if wanted.quick else wanted.seconds, wanted.seed))
         for path, peer, (width, height), fps, profile in axes
-        if path is Path.OURS or (peer == "native" and wanted.links == 1)
+        if peer == "native" or (path is Path.OURS and wanted.links == 1)
+        if path is Path.OURS or wanted.links == 1
     ]  # fmt: skip
 
 

@@ -51,6 +51,6 @@ def _size(word: str) -> tuple[int, int]:
     if match is None:
         raise UsageError(f"--size {word}: write WIDTHxHEIGHT, for example 640x480")
     width, height = int(match[1]), int(match[2])
-    if width % 16 or height % 16 or width not in SIDE_PX or height not in range(240, 1089):
-        raise UsageError(f"--size {word}: multiples of 16 from 320x240 to 1920x1088")
+    if width % 16 or height % 16 or width not in SIDE_PX or height not in range(240, 1073):
+        raise UsageError(f"--size {word}: multiples of 16 from 320x240 to 1920x1072")
     return width, height

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bench.kit.bench import SkipCase
 from bench.kit.cpu import TreeMeter
 from bench.kit.model import Figure, Measured
 from bench.latency import log
@@ -80,6 +81,8 @@ def ours_native(spec: Spec) -> Measured:
 
 
 def _watch_natively(spec: Spec, folder: Path, where: Place) -> log.SenderLog:
+    if spec.links > len(where.robot):
+        raise SkipCase(f"profile {spec.profile} has {len(where.robot)} link(s)")
     pictures = pictures_of(spec, folder)
     with (
         media_in(folder, spec, pictures, where) as media,
