@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import socket
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from teleop import channels
 from teleop.config import DEFAULT_LINKS
 from teleop.gateway.command import CommandPeer, CommandPeers
 from teleop.gateway.frames import FrameSink, Intake
+from transport.dscp import TrafficClass
 from transport.local.clock import now_ns
 from transport.schema import CHANNEL_COMMAND, CHANNEL_TELEMETRY
 from transport.webrtc import ice
@@ -254,5 +256,43 @@ def test_a_new_connection_of_a_session_takes_over_when_it_is_open(tmp_path: Path
         await peers.close()
         for client in (first, second, third):
             await client.close()
+
+    run(scenario())
+
+
+def test_the_newest_message_of_a_kind_replaces_one_that_waits() -> None:
+    async def scenario() -> None:
+        up: list[Any] = []
+        server = DataServer(up.append, lambda _: None)
+        client = DataClient(lambda _: None, lambda _: None)
+        await connect(server, client)
+        await until(lambda: server.is_open(CHANNEL_COMMAND))
+        for number in range(5):  # within one turn of the loop nothing can leave
+            assert client.send_command(b"AA" + bytes([number]))
+            assert client.send_command(b"BB" + bytes([number]))
+        assert client.waiting(CHANNEL_COMMAND) == 2
+        await until(lambda: len(up) == 2)
+        assert up == [b"AA\x04", b"BB\x04"]
+        await client.close()
+        await server.close()
+
+    run(scenario())
+
+
+def test_a_connection_keeps_to_its_link_and_carries_its_class() -> None:
+    async def scenario() -> None:
+        server = DataServer(lambda _: None, lambda _: None, addresses=["127.0.0.2"])
+        client = DataClient(lambda _: None, lambda _: None)
+        answer = await server.answer(await client.offer())
+        candidates = [line for line in answer.splitlines() if line.startswith("a=candidate")]
+        assert candidates
+        assert all(" 127.0.0.2 " in line for line in candidates)
+        socks = [p.transport.get_extra_info("socket") for p in ice._protocols(server._connection)]
+        assert socks, "aioice keeps its endpoints where ice.py looks"
+        for sock in socks:
+            tos = sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS)
+            assert tos == TrafficClass.COMMAND.tos == 0xB8
+        await client.close()
+        await server.close()
 
     run(scenario())

@@ -139,7 +139,7 @@ class DataServer:
         return self._channels.replaced
 
     def waiting(self, label: str) -> int:
-        """Messages of a channel that have not left yet: never more than one."""
+        """Messages of a channel that have not left yet: never more than one of a kind."""
         return self._channels.waiting(label)
 
     async def close(self) -> None:
@@ -246,7 +246,7 @@ class DataClient:
         return not self.closed and self._channels.send(CHANNEL_COMMAND, frame)
 
     def waiting(self, label: str) -> int:
-        """Messages of a channel that have not left yet: never more than one."""
+        """Messages of a channel that have not left yet: never more than one of a kind."""
         return self._channels.waiting(label)
 
     async def close(self) -> None:

@@ -2,9 +2,10 @@
 
 aiortc keeps what cannot leave yet in two places: a list above SCTP, and chunks that SCTP has
 numbered but not sent (after an outage the congestion window is closed for up to a second, RFC 9260
-section 6.3). A message that still waits in either place is replaced in place, so that at most one
-message per channel waits, and it is the newest. What is on its way cannot be called back: the far
-end judges the age of every message.
+section 6.3). A message that still waits in either place is replaced in place by the next of its
+kind, so that at most one of each kind waits, and it is the newest. Kinds are told apart by the two
+bytes that every message of ours begins with. What is on its way cannot be called back: the far end
+judges the age of every message.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from aiortc.rtcsctptransport import (
 
 WHOLE = SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG
 """Flags of a chunk that is a whole message."""
+
+
+KIND_BYTES = 2
 
 
 class LatestError(RuntimeError):
@@ -64,7 +68,8 @@ def _replace_chunk(chunks: Any, channel: RTCDataChannel, data: bytes) -> bool:
     """Replace the content of a chunk that was numbered but never sent."""
     for chunk in chunks:
         mine = chunk.stream_id == channel.id and chunk.flags & WHOLE == WHOLE
-        if mine and chunk._sent_count == 0 and not chunk._abandoned:
+        waits = chunk._sent_count == 0 and not chunk._abandoned
+        if mine and waits and _same_kind(chunk.user_data, data):
             chunk.user_data, chunk._book_size = data, len(data)
             return True
     return False
@@ -72,8 +77,12 @@ def _replace_chunk(chunks: Any, channel: RTCDataChannel, data: bytes) -> bool:
 
 def _replace_waiting(queue: Any, channel: RTCDataChannel, data: bytes) -> bool:
     for at, (owner, kind, old) in enumerate(queue):
-        if owner is channel and isinstance(old, bytes):
+        if owner is channel and isinstance(old, bytes) and _same_kind(old, data):
             queue[at] = (owner, kind, data)
             channel._addBufferedAmount(len(data) - len(old))
             return True
     return False
+
+
+def _same_kind(old: bytes, new: bytes) -> bool:
+    return old[:KIND_BYTES] == new[:KIND_BYTES]

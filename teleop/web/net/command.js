@@ -21,7 +21,7 @@ export class CommandPeer extends Peer {
     this.openedAt = Infinity;
     this.replaced = 0;
     this.unreadable = 0;
-    this.waiting = null;
+    this.waiting = new Map(); // kind (its size) -> newest message that has not left
     signalling.on("refused", (refused) => this.refused(refused));
     setInterval(() => this.watch(), 50);
   }
@@ -36,7 +36,7 @@ export class CommandPeer extends Peer {
     command.binaryType = "arraybuffer";
     command.onopen = () => {
       this.command = command;
-      this.waiting = null;
+      this.waiting.clear();
       this.openedAt = this.now();
       this.takeOver(connection);
     };
@@ -71,12 +71,12 @@ export class CommandPeer extends Peer {
     this.heard(beat);
   }
 
-  /** Send now, or in place of an older message that has not left yet: never more than one waits. */
+  /** Send now, or in place of an older message that has not left: one of a kind waits at most. */
   transmit(bytes) {
     if (!this.open) return false;
     if (this.command.bufferedAmount > 0) {
-      this.replaced += this.waiting !== null;
-      this.waiting = bytes;
+      this.replaced += this.waiting.has(bytes.length);
+      this.waiting.set(bytes.length, bytes);
     } else {
       this.command.send(bytes);
     }
@@ -84,9 +84,9 @@ export class CommandPeer extends Peer {
   }
 
   flush() {
-    const { waiting } = this;
-    this.waiting = null;
-    if (waiting && this.open) this.command.send(waiting);
+    const waiting = [...this.waiting.values()];
+    this.waiting.clear();
+    if (this.open) for (const bytes of waiting) this.command.send(bytes);
   }
 
   watch() {
