@@ -42,13 +42,15 @@ class SystemSpec(msgspec.Struct, frozen=True, tag="system"):
     profile: str = "loopback"
     seconds: float = 20.0
     seed: int = 1
+    links: int = 1
     wide: bool = False
     """Limits far from the policy: measures a machine that is too busy for it. No target then."""
 
 
 def case_of(spec: SystemSpec) -> Case:
     """The case of a spec."""
-    key = f"loop-{spec.peer}@{spec.fps}-{spec.profile}" + ("-wide" if spec.wide else "")
+    key = f"loop-{spec.peer}@{spec.fps}-{spec.profile}" + f"-{spec.links}links" * (spec.links > 1)
+    key += "-wide" if spec.wide else ""
     title = f"whole loop, {spec.peer} console, video@{spec.fps}, {spec.profile}"
     params = (
         Param("seconds", f"{spec.seconds:g}"),
@@ -102,6 +104,9 @@ def _config(spec: SystemSpec, where: Place) -> str:
     text = f"[video]\nfps = {spec.fps}\n"
     if where.robot[0] != "127.0.0.1":
         text += f'[network]\nbind = "{where.robot[0]}"\ninsecure_lan = true\n'
+    if spec.links > 1:
+        links = enumerate(where.robot[: spec.links])
+        text += "".join(f'[[links]]\nname = "link {i}"\naddress = "{a}"\n' for i, a in links)
     return text
 
 
