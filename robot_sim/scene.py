@@ -15,6 +15,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from robot_sim.needle.layers import NeedleScene
+
 BUILT_IN = Path(__file__).parent / "scenes" / "abdomen.toml"
 
 
@@ -59,6 +61,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     surface: Surface = Surface()
     breathing: Breathing = Breathing()
     mechanics: Mechanics = Mechanics()
+    needle: NeedleScene = NeedleScene()
     anatomy: dict[str, Any] = {}
 
 

@@ -79,7 +79,8 @@ class ArmState:
     """Load cell of the needle axis: force on the patient along the guide, positive while it pushes
     in. The axis hangs on the arm's side of the wrist sensor. NaN: not measured."""
     needle_entry_m: float
-    """Simulation truth: depth from home at which the needle meets the skin; NaN on a real arm."""
+    """Simulation truth: depth from home at which the needle met the skin; -1: it has not; NaN on
+    a real arm."""
     needle_tip_m: Vec3
     """Simulation truth: the tip in the probe frame, bent as it is; NaN on a real arm."""
 

@@ -17,6 +17,8 @@ FILTER_S = 0.003
 """Low-pass of the load cell: a puncture stays visible within 20 ms."""
 ACCELERATION_M_S2 = 0.02
 """Slow enough that viscous friction changes by less than the puncture threshold in 20 ms."""
+SLOWING_M_S2 = 0.04
+"""From full speed to rest in 125 ms and 0.3 mm."""
 STIFFNESS_FLOOR_N_M = 200.0
 FORCE_RATE_N_S = 6.0
 """Highest force rate by own motion: 5 mm/s up to 1200 N/m, slower on stiffer membranes."""
@@ -91,10 +93,15 @@ class NeedleLaw:
             v, clamps = max(s.wanted_m_s, -caps.v_m_s), Clamp.NONE
             if v > s.wanted_m_s:
                 clamps = Clamp.SPEED
-        blocked = v == 0.0 or v * self.v_m_s < 0.0
-        start = 0.0 if blocked else self.v_m_s
-        self.v_m_s = slew(start, v, ACCELERATION_M_S2 * s.dt_s) if abs(v) > abs(start) else v
+        self.v_m_s = self._slewed(v, caps.advance and s.wanted_m_s > 0.0, s.dt_s)
         return NeedleMotion(self.v_m_s, clamps, punctured)
+
+    def _slewed(self, v_m_s: float, going_on: bool, dt_s: float) -> float:
+        """Speed up slowly; slow down at once, but gently where only a gate of the law closes."""
+        start = self.v_m_s if v_m_s * self.v_m_s >= 0.0 else 0.0
+        if abs(v_m_s) > abs(start):
+            return slew(start, v_m_s, ACCELERATION_M_S2 * dt_s)
+        return slew(start, v_m_s, SLOWING_M_S2 * dt_s) if going_on else v_m_s
 
     def rest(self, force_n: float, dt_s: float) -> None:
         """The axis is braked: keep the force current."""

@@ -8,15 +8,19 @@ there is what breath-hold guidance does by voice.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from haptics.filters import LowPass
 
 MEMORY_S = 10.0
 """The range of the last breaths fades with this time constant."""
 LEARN_S = 6.0
 """Longest cycle that is expected: before that much was seen the gate is closed."""
+SMOOTH_S = 0.1
+"""Breathing is slower than 0.5 Hz; force control's residual is not."""
 STILL_M = 0.0012
 """A range below it is no breathing (noise of pose and force control)."""
-OPEN_SHARE, SHUT_SHARE = 0.15, 0.30
+OPEN_SHARE, SHUT_SHARE = 0.08, 0.20
 """Share of the range above end-exhalation: fully open below the first, shut above the second."""
 
 
@@ -27,9 +31,11 @@ class BreathingGate:
     low_m: float = 0.0
     high_m: float = 0.0
     seen_s: float = 0.0
+    height: LowPass = field(default_factory=lambda: LowPass(SMOOTH_S))
 
     def update(self, height_m: float, dt_s: float) -> float:
         """Take one height (m, outward); return how far the gate is open (0..1)."""
+        height_m = self.height.update(height_m, dt_s)
         if self.seen_s <= 0.0:
             self.low_m = self.high_m = height_m
         self.seen_s += dt_s
@@ -52,3 +58,4 @@ class BreathingGate:
     def restart(self) -> None:
         """The probe moved to another place."""
         self.seen_s = 0.0
+        self.height.primed = False

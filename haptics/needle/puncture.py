@@ -18,6 +18,9 @@ BINS = 12
 QUIET_NS = 60_000_000
 """After a puncture: one membrane gives one event."""
 ADVANCING_M_S = 0.0002
+START_M = 0.0003
+"""First way after a rest: friction breaks loose there, by up to a quarter of the whole force. So
+the share counts from zero force until this far."""
 
 
 @dataclass(slots=True)
@@ -36,19 +39,22 @@ class PunctureDetector:
     way_m: float = 0.0
     """Way into the newest bin."""
     quiet_until_ns: int = 0
+    run_m: float = 0.0
+    """Way since the needle last rested."""
 
     def update(self, now_ns: int, force_n: float, v_m_s: float, dt_s: float) -> bool:
         """Take one sample; True: a membrane was punctured just now."""
         if v_m_s < ADVANCING_M_S:
-            self.samples = ()
+            self.samples, self.run_m = (), 0.0
             return False
+        self.run_m += v_m_s * dt_s
         self._remember_low(force_n, v_m_s * dt_s)
         kept = tuple(item for item in self.samples if item[0] >= now_ns - WINDOW_NS)
         self.samples = (*kept, (now_ns, force_n))
         if now_ns < self.quiet_until_ns:
             return False
         peak_n = max(item[1] for item in self.samples)
-        built_up_n = peak_n - min(self.lows)
+        built_up_n = peak_n - (min(self.lows) if self.run_m > START_M else 0.0)
         drop_n = peak_n - force_n
         if drop_n <= DROP_N or drop_n <= DROP_SHARE * built_up_n:
             return False

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 V_MAX_M_S = 0.005
 """The drive is geared for it: no command moves the needle faster."""
-TRAVEL_M = 0.16
+TRAVEL_M = 0.15
 ACCELERATION_M_S2 = 0.1
 """Full speed in 50 ms."""
 BRAKE_M_S2 = 0.2

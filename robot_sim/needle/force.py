@@ -63,21 +63,19 @@ class NeedleForce:
         return tip + self.friction_n
 
     def _tip_force_n(self, depth_m: float, v_m_s: float) -> float:
-        """Membrane in front of the tip, or cutting of new tissue."""
+        """Membrane in front of the tip, and cutting of new tissue."""
+        pushed = 0.0
         if self.open_layers < len(self.layers):
             layer = self.layers[self.open_layers]
             pushed = membrane_n(layer, depth_m - layer.depth_m * self.stretch)
             if pushed >= layer.puncture_n:
                 self.open_layers += 1
                 self.punctured = True
-                self.cut_m = depth_m
                 pushed = 0.0
-            if pushed > 0.0:
-                return pushed
         if self.open_layers and v_m_s > 0.0 and depth_m >= self.cut_m:
             self.cut_m = depth_m
-            return self.layers[self.open_layers - 1].cutting_n
-        return 0.0
+            return pushed + self.layers[self.open_layers - 1].cutting_n
+        return pushed
 
     def _inserted(self, depth_m: float) -> tuple[float, float]:
         """Coulomb (N) and viscous (N s/m) friction of the shaft inside open layers."""

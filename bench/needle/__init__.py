@@ -1,0 +1,1 @@
+"""`teleop bench needle`: punctures of seeded patients over an emulated link, and what they show."""

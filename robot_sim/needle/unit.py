@@ -1,0 +1,135 @@
+"""The needle unit of the simulated arm box: axis, tissue and bending on the probe's bracket.
+
+The unit hangs on the arm's side of the wrist sensor and has a load cell of its own, so that the
+contact force of the probe stays what the sensor reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from haptics.iiwa import PROBE_GUIDE_AXIS, PROBE_P_GUIDE_M
+from haptics.needle.pivot import Guide
+from haptics.vec import Mat, Vec, add, apply, dot, scale, sub
+from robot_sim.needle.axis import NeedleAxis
+from robot_sim.needle.bend import TipPath
+from robot_sim.needle.force import NeedleForce
+from robot_sim.scene import Scene, skin_normal, skin_z_m
+
+GUIDE = Guide(PROBE_P_GUIDE_M, PROBE_GUIDE_AXIS)
+IN_PLANE: Vec = (PROBE_GUIDE_AXIS[2], 0.0, -PROBE_GUIDE_AXIS[0])
+"""Across the axis in the picture's plane: the positive side is the right of the picture."""
+OFF_PLANE: Vec = (0.0, 1.0, 0.0)
+CELL_SD_N = 0.02
+"""Noise of a 20 N load cell at 1 kHz."""
+_BLOCK = 2048
+NOT_MET = -1.0
+SEARCH_M = 0.002
+"""Step of the search for the skin along the needle; the crossing itself is then bisected."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedleReading:
+    """What the unit measures, and the simulation's truth."""
+
+    depth_m: float
+    v_m_s: float
+    force_n: float
+    entry_m: float
+    """Depth from home at which the needle met the skin; -1: it has not."""
+    tip_m: Vec
+    """Probe frame, bent as it is."""
+
+
+class NeedleUnit:
+    """Steps with the arm's physics."""
+
+    def __init__(self, scene: Scene, seed: int, command_silence_ns: int) -> None:
+        self._scene = scene
+        mechanics = scene.needle
+        self.axis = NeedleAxis(limit_ns=command_silence_ns)
+        self._force = NeedleForce(mechanics.layers)
+        curvature = (mechanics.curvature_1_m, mechanics.curvature_off_1_m)
+        self._path = TipPath(curvature, mechanics.foundation_1_m)
+        self._entry_m = NOT_MET
+        self._base_axis: Vec | None = None
+        self.axial_n = 0.0
+        """True force on the patient along the axis."""
+        self._rng = np.random.default_rng(seed + 77)
+        self._noise: list[float] = []
+
+    def step(
+        self,
+        now_ns: int,
+        dt_s: float,
+        wanted_m_s: float | None,
+        stamp_ns: int,
+        released: bool,
+        base_p_probe_m: Vec,
+        base_rot_probe: Mat,
+    ) -> None:
+        """Advance by one period. `released` False: the box brakes."""
+        self.axis.update(now_ns, wanted_m_s, stamp_ns, released, dt_s)
+        if self.axis.depth_m <= 0.0:
+            self._reset()
+            return
+        base_axis = apply(base_rot_probe, GUIDE.probe_axis)
+        if self._entry_m < 0.0:
+            self._find_skin(now_ns, base_p_probe_m, base_rot_probe, base_axis)
+        if self._entry_m < 0.0:
+            return
+        inserted = self.axis.depth_m - self._entry_m
+        self._turn(base_rot_probe, base_axis)
+        self._path.move_to(max(0.0, inserted))
+        self.axial_n = self._force.update(inserted, self.axis.v_m_s, dt_s)
+        if inserted < -0.002:
+            self._reset()
+
+    def read(self) -> NeedleReading:
+        """The newest measurement."""
+        if not self._noise:
+            self._noise = self._rng.normal(0.0, CELL_SD_N, _BLOCK).tolist()
+        straight = add(GUIDE.probe_p_home_m, scale(GUIDE.probe_axis, self.axis.depth_m))
+        n, y = self._path.across_m
+        tip = add(straight, add(scale(IN_PLANE, n), scale(OFF_PLANE, y)))
+        return NeedleReading(
+            self.axis.depth_m, self.axis.v_m_s, self.axial_n + self._noise.pop(), self._entry_m, tip
+        )
+
+    def _reset(self) -> None:
+        """Out of the skin: the next insertion is a new one."""
+        if self._entry_m < 0.0 and self.axial_n == 0.0:
+            return
+        self._entry_m, self._base_axis, self.axial_n = NOT_MET, None, 0.0
+        self._force = NeedleForce(self._force.layers)
+        self._path = TipPath(self._path.curvature_1_m, self._path.foundation_1_m)
+
+    def _find_skin(self, now_ns: int, p: Vec, rot: Mat, axis: Vec) -> None:
+        """Has the tip met the skin? Its depth is then bisected to 0.1 mm."""
+        home = sub(add(p, apply(rot, GUIDE.probe_p_home_m)), self._scene.surface.base_p_patient_m)
+        depth = self.axis.depth_m
+        if self._over_skin_m(add(home, scale(axis, depth)), now_ns) > 0.0:
+            return
+        low, high = max(0.0, depth - SEARCH_M), depth
+        for _ in range(5):
+            middle = 0.5 * (low + high)
+            above = self._over_skin_m(add(home, scale(axis, middle)), now_ns) > 0.0
+            low, high = (middle, high) if above else (low, middle)
+        at = add(home, scale(axis, high))
+        cosine = -dot(axis, skin_normal(self._scene, at[0], at[1]))
+        self._force.stretch = 1.0 / max(0.3, cosine)
+        self._entry_m = high
+        self._base_axis = axis
+        self._path.start()
+
+    def _over_skin_m(self, patient_p_m: Vec, now_ns: int) -> float:
+        return patient_p_m[2] - skin_z_m(self._scene, patient_p_m[0], patient_p_m[1], now_ns)
+
+    def _turn(self, rot: Mat, axis: Vec) -> None:
+        """The guide turned in its plane since the last step: the shaft follows."""
+        if self._base_axis is not None:
+            side = apply(rot, IN_PLANE)
+            self._path.pivot(dot(sub(axis, self._base_axis), side))
+        self._base_axis = axis
