@@ -7,6 +7,7 @@ from __future__ import annotations
 
 BENCHES: tuple[tuple[str, str], ...] = (
     ("latency", "bench.latency.cli"),
+    ("force", "bench.force.cli"),
     ("haptics", "bench.haptics.cli"),
     ("watchdog", "bench.watchdog.cli"),
 )

@@ -1,0 +1,1 @@
+"""Bench of contact force control: `teleop bench force` (virtual clock, seeded)."""

@@ -1,0 +1,27 @@
+"""The force bench for the runner of the kit."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bench.force.cases import TARGETS
+from bench.force.scenarios import RUN
+from bench.force.spec import Spec
+from bench.kit.model import Case, Measured, Target
+
+
+class ForceBench:
+    """How well contact is made and kept."""
+
+    name = "force"
+    title = "Contact force control"
+    module = "bench.force.bench"
+    targets: tuple[Target, ...] = TARGETS
+
+    def run(self, case: Case) -> Measured:
+        """Measure one case."""
+        spec = msgspec.json.decode(case.config, type=Spec)
+        return RUN[spec.kind](spec)
+
+
+BENCH = ForceBench()

@@ -1,0 +1,176 @@
+"""The plan of the force bench, and its targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from bench.force.spec import Ablation, Kind, Law, Spec
+from bench.kit.model import Case, Comparison, Group, Param, Target
+
+STIFFNESS = (200.0, 500.0, 1000.0, 2000.0, 4000.0)
+QUICK_STIFFNESS = (1000.0,)
+LAWS = (Law.VELOCITY, Law.TORQUE)
+BREATHING_M = 0.010
+RELIEF_M = 0.010
+SCAN_M_S = 0.020
+SLOWNESS = 1.5
+"""Wall time per virtual second, torque law on a quiet machine included."""
+SHOWN = ("kind", "law", "stiffness_n_m", "reference_n", "breathing_m", "breathing_hz", "relief_m",
+         "scan_m_s", "control_hz", "command_hz", "seconds", "ablation")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Options of the command."""
+
+    quick: bool = False
+    seed: int = 1
+    trajectories: tuple[Path, ...] = ()
+    real: bool = True
+
+
+def key_of(spec: Spec) -> str:
+    """Stable name of a case."""
+    parts = [spec.kind.value, spec.law.value]
+    if spec.kind is not Kind.FREE:
+        parts.append(f"k{spec.stiffness_n_m:g}")
+    if spec.reference_n != Spec.__struct_defaults__[1]:
+        parts.append(f"{spec.reference_n:g}N")
+    if spec.breathing_m and spec.kind is Kind.HOLD:
+        parts.append(f"breathing{spec.breathing_m * 1e3:g}mm-{spec.breathing_hz:g}Hz")
+    if spec.scan_m_s:
+        parts.append(f"{spec.scan_m_s * 1e3:g}mms")
+    if spec.kind is Kind.FREE:
+        parts.append(f"{spec.command_hz}Hz")
+    if spec.trajectory:
+        parts.append(Path(spec.trajectory).name.split(".")[0])
+    if spec.ablation:
+        parts.append(spec.ablation.value)
+    return "-".join(parts)
+
+
+def case_of(spec: Spec) -> Case:
+    """The case of a spec."""
+    params = tuple(
+        Param(name, str(value)) for name in SHOWN if (value := getattr(spec, name)) not in ("", 0.0)
+    )
+    title = f"{spec.kind.value}, {spec.law.value} arm, {spec.stiffness_n_m:g} N/m"
+    spans = 12.0 * 7.0 if spec.kind is Kind.LINK_LOST else spec.seconds + 4.0
+    return Case(
+        key_of(spec), title, params, msgspec.json.encode(spec), spec.seed, SLOWNESS * spans,
+        exclusive=spec.kind is Kind.REAL, baseline=bool(spec.ablation),
+    )  # fmt: skip
+
+
+def plan(wanted: Wanted) -> list[Case]:
+    """Every row of the table for both laws, and the ablations."""
+    specs = _quick(wanted) if wanted.quick else _full(wanted)
+    return [case_of(msgspec.structs.replace(spec, seed=wanted.seed)) for spec in specs]
+
+
+def _quick(wanted: Wanted) -> list[Spec]:
+    out = []
+    for law in LAWS:
+        out += [
+            Spec(Kind.TOUCH, law, seconds=1.5),
+            Spec(Kind.SCAN, law, breathing_m=BREATHING_M, relief_m=RELIEF_M, scan_m_s=SCAN_M_S,
+                 seconds=3.0),
+            Spec(Kind.FREE, law, seconds=2.0),
+        ]  # fmt: skip
+    return out
+
+
+def _full(wanted: Wanted) -> list[Spec]:
+    out: list[Spec] = []
+    for law in LAWS:
+        for k in STIFFNESS:
+            out += [
+                Spec(Kind.HOLD, law, k),
+                Spec(Kind.HOLD, law, k, breathing_m=BREATHING_M, seconds=12.0),
+                Spec(Kind.SCAN, law, k, breathing_m=BREATHING_M, relief_m=RELIEF_M,
+                     scan_m_s=SCAN_M_S, seconds=13.0),
+                Spec(Kind.TOUCH, law, k, seconds=2.5),
+                Spec(Kind.FREEHAND, law, k, breathing_m=BREATHING_M, relief_m=0.004, seconds=20.0),
+            ]  # fmt: skip
+        out += [Spec(Kind.HOLD, law, 1000.0, reference_n=n) for n in (2.0, 15.0)]
+        out += [Spec(Kind.HOLD, law, k, breathing_m=0.020, breathing_hz=0.5, seconds=12.0)
+                for k in (200.0, 1000.0)]  # fmt: skip
+        out += [Spec(Kind.FREE, law, command_hz=hz, seconds=8.0) for hz in (200, 50)]
+        out += [Spec(Kind.LINK_LOST, law, k, breathing_m=BREATHING_M, relief_m=0.004,
+                     scan_m_s=SCAN_M_S) for k in (200.0, 1000.0, 4000.0)]  # fmt: skip
+        out += _ablations(law)
+        out += [
+            Spec(Kind.FREEHAND, law, 1000.0, breathing_m=BREATHING_M, relief_m=0.004,
+                 seconds=60.0, trajectory=str(file))
+            for file in wanted.trajectories
+        ]  # fmt: skip
+    return out
+
+
+def _ablations(law: Law) -> list[Spec]:
+    off = Ablation.FEED_FORWARD
+    return [
+        Spec(Kind.TOUCH, law, 200.0, seconds=2.5, ablation=Ablation.ADAPTATION),
+        Spec(Kind.TOUCH, law, 4000.0, seconds=2.5, ablation=Ablation.ADAPTATION),
+        Spec(Kind.TOUCH, law, 1000.0, seconds=2.5, ablation=Ablation.RAMP),
+        Spec(Kind.HOLD, law, 1000.0, breathing_m=BREATHING_M, seconds=12.0, ablation=off),
+        Spec(Kind.HOLD, law, 4000.0, breathing_m=BREATHING_M, seconds=12.0, ablation=off),
+        Spec(Kind.SCAN, law, 1000.0, breathing_m=BREATHING_M, relief_m=RELIEF_M,
+             scan_m_s=SCAN_M_S, seconds=13.0, ablation=off),
+    ]  # fmt: skip
+
+
+def _target(
+    what: str,
+    spec: Spec,
+    figure: str,
+    limit: float,
+    unit: str,
+    reference: str = "",
+    group: Group = Group.EFFECT,
+    comparison: Comparison = "<=",
+) -> Target:
+    return Target(group, what, key_of(spec), figure, comparison, limit, unit, reference)
+
+
+def _of_law(law: Law) -> list[Target]:
+    arm = f"{law.value} arm"
+    torque = law is Law.TORQUE
+    out: list[Target] = []
+    for k in STIFFNESS:
+        at = f"{arm}, {k:g} N/m"
+        still, breathing = Spec(Kind.HOLD, law, k), Spec(Kind.HOLD, law, k, breathing_m=BREATHING_M)
+        moving = Spec(Kind.SCAN, law, k, breathing_m=BREATHING_M, relief_m=RELIEF_M,
+                      scan_m_s=SCAN_M_S)  # fmt: skip
+        landing = Spec(Kind.TOUCH, law, k)
+        hand = Spec(Kind.FREEHAND, law, k, breathing_m=BREATHING_M, relief_m=0.004)
+        rms = "force error rms"
+        out += [
+            _target(f"static hold, {at}", still, rms, 0.03, "N", "published end effector 0.57 N"),
+            _target(f"hidden oscillation, {at}", still, "force rms above 100 Hz", 0.02, "N",
+                    "fixed rotational damping 0.17 N"),
+            _target(f"breathing 10 mm, {at}", breathing, rms, 0.05 if torque else 0.10, "N",
+                    "adaptive admittance: -73 to -78 % against plain force control"),
+            _target(f"breathing and scan, {at}", moving, rms, 0.06 if torque else 0.15, "N"),
+            _target(f"the same, peak, {at}", moving, "force error peak", 0.5, "N"),
+            _target(f"the same, contact lost, {at}", moving, "contact lost", 0.0, "%"),
+            _target(f"touch overshoot, {at}", landing, "overshoot", 5.0 if k <= 200 else 3.0, "%",
+                    "unramped reference 37 %"),
+            _target(f"touch settled, {at}", landing, "settling time", 1.0 if k <= 200 else 0.5,
+                    "s"),
+            _target(f"freehand force, {at}", hand, rms, 0.15, "N"),
+            _target(f"freehand motion, {at}", hand, "tangential error rms", 0.5, "mm"),
+        ]  # fmt: skip
+    limits = {200: 0.7, 50: 0.9} if torque else {200: 0.3, 50: 0.5}
+    out += [_target(f"free motion, {hz} Hz commands, {arm}", Spec(Kind.FREE, law, command_hz=hz),
+                    "following error rms", mm, "mm") for hz, mm in limits.items()]  # fmt: skip
+    out += [_target(f"link lost, {arm}, {k:g} N/m", Spec(Kind.LINK_LOST, law, k, relief_m=0.004,
+                    scan_m_s=SCAN_M_S), "force added by a lost link", 1.0, "N",
+                    group=Group.SAFETY) for k in (200.0, 1000.0, 4000.0)]  # fmt: skip
+    return out
+
+
+TARGETS: tuple[Target, ...] = tuple(t for law in LAWS for t in _of_law(law))
