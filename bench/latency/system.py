@@ -20,16 +20,19 @@ from bench.kit.model import Case, Figure, Measured, Param
 from bench.latency import legs
 from bench.latency.chromium import launch, need_chromium
 from bench.latency.place import Place, place
-from bench.latency.spec import Peer
+from bench.latency.spec import WARM_UP_S, Peer
 from bench.latency.video import wait, with_network
 from bench.pages.browser import open_page
-from bench.pages.demo import Demo
+from bench.pages.demo import Demo, wait_for
 from bench.pages.people import Session
+from safety.states import State
 from teleop.record.errors import RecordingError
 from transport.local.clock import now_ns
 
 START_S = 30.0
 """Processes, pages, stop test, mark, qualification, approach to the skin."""
+START_PATIENCE_S = 60.0
+KEYS = ("KeyD", "KeyA")
 STROKE_S = 3.0
 """Held key per direction while scanning."""
 
@@ -175,23 +178,45 @@ def _drive_by_page(spec: SystemSpec, folder: Path, where: Place) -> list[Figure]
         meters = Meters(dict(session.demo.joined["pids"]))
         try:
             session.arm()
-        except AssertionError as error:  # what a person would see is the reason
-            raise BenchError(f"the session did not get to driving: {error}\n{session.story()}"
-                             ) from error  # fmt: skip
-        session.press()
+            wait_for("the expert drives", lambda: _go_on(session), START_PATIENCE_S)
+        except AssertionError as error:  # what the pages show is the reason
+            text = f"the session did not get to driving: {error}\n{session.story()}"
+            raise BenchError(text) from error
+        where.begin()
         meters.start()
-        until_ns = now_ns() + round(spec.seconds * 1e9)
-        key, turn_ns = "KeyD", now_ns()
-        while now_ns() < until_ns:
-            if now_ns() >= turn_ns:
-                session.console.keyboard.up(key)
-                key = "KeyA" if key == "KeyD" else "KeyD"
-                session.console.keyboard.down(key)
-                turn_ns = now_ns() + round(STROKE_S * 1e9)
-            session.keep_pressed()
-            wait(0.1)
+        _sweep(session, spec.seconds + WARM_UP_S)
         figures = meters.figures()
-        session.console.keyboard.up(key)
         session.release()
         wait(0.5)
         return figures
+
+
+def _sweep(session: Session, seconds: float) -> None:
+    """Keys to and fro, with the deadman held."""
+    turn_ns, key = now_ns(), KEYS[0]
+    until_ns = turn_ns + round(seconds * 1e9)
+    while now_ns() < until_ns:
+        if now_ns() >= turn_ns:
+            session.console.keyboard.up(key)
+            key = KEYS[1 - KEYS.index(key)]
+            session.console.keyboard.down(key)
+            turn_ns = now_ns() + round(STROKE_S * 1e9)
+        _go_on(session)
+        wait(0.1)
+    session.console.keyboard.up(key)
+
+
+def _go_on(session: Session) -> bool:
+    """What people do when the arm does not follow: allow motion again, press again."""
+    from playwright.sync_api import TimeoutError as TooLate
+
+    state = session.demo.guard.state
+    if state in (State.ACTIVE, State.DEGRADED):
+        return True
+    if state is not State.ARMED:
+        with contextlib.suppress(TooLate):  # the button is not offered in every state
+            session.bedside.locator("#allow").click(timeout=500)
+    session.release()
+    session.press()
+    wait(0.3)
+    return False

@@ -80,12 +80,6 @@ class Session:
             wait_for("the press arrives", lambda: self.demo.guard.cycle > guard.cycle + 100)
         return False
 
-    def keep_pressed(self) -> None:
-        """Press again, as a person does, when the robot let go."""
-        if not self.demo.guard.deadman:
-            self.release()
-            self.press()
-
     def story(self) -> str:
         """What happened, for a failed test."""
         g = self.demo.guard
