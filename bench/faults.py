@@ -38,6 +38,8 @@ class Fault:
     guard_sees: bool = True
     """False: guard itself is the fault, the arm box must brake alone. It notices 20 ms after the
     last answer it read, and reads once per cycle."""
+    goes_on: bool = False
+    """Nothing stops: the arm may only go slower, and it must be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ def run_fault(world: World, fault: Fault, watch_s: float = 1.0) -> Outcome:
         caught.state.name,
         caught.first_out.name,
         trace.detect_ms(rows, start_ns, fault.states),
-        trace.rest_ms(rows, start_ns, tangential=across),
+        trace.detect_ms(rows, start_ns, STOPPED)
+        if fault.goes_on
+        else trace.rest_ms(rows, start_ns, tangential=across),
         -1.0 if braked is None else (braked - start_ns) / 1e6,
         round(trace.travelled_m(rows, tangential=across) * 1e3, 3),
         round(trace.peak_force_n(rows), 2),
@@ -88,7 +92,10 @@ def problems(outcome: Outcome, fault: Fault, cycle_ms: float) -> list[str]:
             wrong.append(f"first-out cause {outcome.cause}")
     elif not 0.0 <= outcome.brake_ms <= fault.detect_max_ms + cycle_ms:
         wrong.append(f"brakes after {outcome.brake_ms} ms, limit {fault.detect_max_ms + cycle_ms}")
-    if not 0.0 <= outcome.stop_ms <= fault.stop_max_ms:
+    if fault.goes_on:
+        if outcome.stop_ms >= 0.0:
+            wrong.append(f"stopped after {outcome.stop_ms} ms, should go on")
+    elif not 0.0 <= outcome.stop_ms <= fault.stop_max_ms:
         wrong.append(f"at rest after {outcome.stop_ms} ms, limit {fault.stop_max_ms}")
     if outcome.peak_force_n > 25.0:
         wrong.append(f"peak force {outcome.peak_force_n} N")
@@ -144,6 +151,8 @@ TABLE: tuple[Fault, ...] = (
     Fault("link cut, video only", lambda w: w.cut_link(up=False, down=False), _HOLD, PICTURE,
           150, 200),
     Fault("delay step to 60 ms, video", lambda w: slow_video(w, 60.0), _HOLD, PICTURE, 350, 450),
+    Fault("one of two links lost", lambda w: w.lose_link(), frozenset({State.DEGRADED}),
+          frozenset({Cause.LINK_LOST}), 10, 0, goes_on=True),
     Fault("picture frozen", _set("source.frozen", True), _HOLD,
           frozenset({Cause.PICTURE_FROZEN}), 100 + FRAME_MS + 5, 200),
     Fault("media killed", lambda w: w.stop_media(), _HOLD, PICTURE | {Cause.MEDIA_LOST}, 150, 200),
@@ -180,5 +189,6 @@ TABLE: tuple[Fault, ...] = (
     Fault("force sensor: not a number", _sensor(SensorFault.NAN), STOPPED, SENSOR, 4, 60),
     Fault("force sensor: says invalid", _sensor(SensorFault.INVALID), STOPPED, SENSOR, 4, 60),
     Fault("force sensor: silent", _sensor(SensorFault.SILENT), STOPPED, SENSOR, 22, 80),
+    Fault("force sensor: bias steps by 10 N", _sensor(SensorFault.BIAS), STOPPED, SENSOR, 10, 60),
     Fault("force sensor: stuck", _sensor(SensorFault.STUCK), STOPPED, SENSOR, 102, 160),
 )  # fmt: skip

@@ -111,6 +111,8 @@ ABSOLUTE: dict[str, Bound] = {
     "needle_image_ms": _up(40.0, 2000.0),
     "needle_pivot_rad_s": _up(0.0, 0.1),
     "link_silent_ms": _up(200.0, 10000.0),
+    "w_tolerance_rad_s": _up(0.02, 0.5),
+    "force_step_n": _up(1.0, 10.0),
 }
 """Per limit: which way is wider, and the absolute ends (same unit). Every field has a row."""
 

@@ -11,6 +11,11 @@ from safety.messages import ArmState
 from safety.states import Contact, Instrument
 
 MS = 1_000_000
+STEP_SPAN_MS = 5.0
+"""Time over which `force_step_n` is more than tissue can do; longer gaps allow more in proportion.
+"""
+AIR_N = 3.0
+"""A probe in the air reads less: the stored bias may be off by this much (design, section 7)."""
 NEEDLE_HOME_M = 0.0005
 """The axis measures home below this insertion (resolution of a guide's encoder)."""
 
@@ -24,6 +29,10 @@ class ContactWatch:
     force_n: Vec3 = (0.0, 0.0, 0.0)
     changed_ns: int = 0
     """When the reading last changed: a sensor with identical samples is stuck."""
+    stamp_ns: int = 0
+    """Of the newest reading."""
+    bias_trusted: bool = True
+    """False after a step that no contact explains, until declared with the probe in the air."""
     touching: bool = False
     instrument: Instrument = Instrument.UNKNOWN
     needle_clear: bool = False
@@ -33,11 +42,15 @@ class ContactWatch:
     def update(self, arm: ArmState, fresh: bool, now_ns: int, limits: Limits) -> None:
         """Take the newest arm state; `fresh` false: the arm is silent."""
         force = arm.force_n
+        if self.valid_since_ns and self._stepped(arm, limits):
+            self.bias_trusted = False
+        self.stamp_ns = arm.force_stamp_ns
         if force != self.force_n:
             self.force_n = force
             self.changed_ns = now_ns
         good = (
             fresh
+            and self.bias_trusted
             and arm.force_valid
             and all(map(math.isfinite, force))
             # Against the arm's own stamp: a silent arm has its own cause.
@@ -53,6 +66,13 @@ class ContactWatch:
             self.touching = level > (limits.contact_off_n if self.touching else limits.contact_on_n)
         self.needle_home = fresh and abs(arm.needle_depth_m) <= NEEDLE_HOME_M  # NaN: not home
         self.needle_clear = self.needle_clear and self.needle_home
+
+    def _stepped(self, arm: ArmState, limits: Limits) -> bool:
+        """The reading jumped faster than tissue can push: its bias has changed."""
+        span_ms = (arm.force_stamp_ns - self.stamp_ns) / MS
+        change_n = math.dist(arm.force_n, self.force_n)
+        # What is not finite is invalid anyway, and no bias.
+        return limits.force_step_n * max(1.0, span_ms / STEP_SPAN_MS) < change_n < math.inf
 
     def sensor_ok(self) -> bool:
         """The reading can be used in this step."""
@@ -75,6 +95,8 @@ class ContactWatch:
         """The bedside says what is mounted."""
         self.instrument = instrument
         self.needle_clear = False
+        # The bedside declares with the probe in the air; a bias would show there.
+        self.bias_trusted = self.bias_trusted or math.hypot(*self.force_n) <= AIR_N
 
     def power_cycled(self) -> None:
         """A declaration is good for one power-on."""

@@ -71,7 +71,9 @@ class GuardCore:
         follow(m, i, before, bits, facts.allow, facts.at_rest, limits)
         order = permit.decide(assess.situation(m, i, contact, limits), limits)
         speed_m_s = order.speed_limit_m_s(contact, limits)
-        m.motion.order(order.kind, speed_m_s, order.brake, i.now_ns, limits)
+        m.motion.order(
+            order.kind, speed_m_s, order.turn_limit_rad_s(), order.brake, i.now_ns, limits
+        )
         m.needle_allowed = order.needle_advance
         return self._outputs(i, Findings(bits, late, contact, checks, order, facts.at_rest))
 

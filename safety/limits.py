@@ -100,6 +100,8 @@ class Limits:
     needle_force_n: float = 8.0  # derived: skin puncture 1 to 5 N, friction up to 3 N at 100 mm
     needle_image_ms: float = 100.0  # derived: loop 50 ms, a frame at 30/s, and one page frame
     needle_pivot_rad_s: float = 0.05  # derived: 3 mm/s at the probe, 60 mm from the entry point
+    w_tolerance_rad_s: float = 0.12  # derived: v_tolerance_m_s at 160 mm depth
+    force_step_n: float = 4.0  # derived: 0.1 m/s on 5000 N/m makes 2.5 N in 5 ms; S11: 5 N steps
 
 
 DEFAULT = Limits()

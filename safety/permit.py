@@ -75,6 +75,10 @@ class Order:
             return float((v * v + limits.regulate_v_m_s**2) ** 0.5)
         return self.v_max_m_s
 
+    def turn_limit_rad_s(self) -> float:
+        """Fastest measured turn that this order explains."""
+        return max(self.w_max_rad_s, self.needle_pivot_rad_s)
+
 
 BRAKE = Order()
 

@@ -1,18 +1,18 @@
 """Guard's own check of the measured arm against what it permitted (servo is not trusted).
 
-After an order to go slower the arm may keep its speed for `brake_seen_ms`, then the allowed speed
-falls on a straight ramp and reaches the new limit at `stop_done_ms` (the stop itself is monitored,
-reference/safety.md sections 2 and 6). At rest the pose may drift by `rest_drift_m`.
+Speeds are judged as `safety/speed.py` says; the stop itself is monitored, too.
+At rest the pose may drift by `rest_drift_m`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from safety.layout import Quat, Vec3, Vec7
 from safety.limits import Limits
 from safety.messages import ArmState
+from safety.speed import SpeedWatch
 from safety.states import Cause, PermitKind
 from safety.transitions import mask
 
@@ -39,34 +39,36 @@ def across(v: Vec3, axis: Vec3) -> float:
 
 @dataclass(slots=True)
 class MotionWatch:
-    """Speed ramp, braking, standstill."""
+    """Speeds, braking, standstill."""
 
-    limit_m_s: float = 0.0
-    """Speed that the permit in force allows."""
-    from_m_s: float = 0.0
-    """Speed that was allowed when the limit was lowered."""
-    lowered_ns: int = 0
-    over_since_ns: int = 0
-    """0: not over the allowed speed."""
+    linear: SpeedWatch = field(default_factory=SpeedWatch)
+    """Of the probe's origin (m/s)."""
+    angular: SpeedWatch = field(default_factory=SpeedWatch)
+    """Of the probe (rad/s): a fast turn about the origin moves nothing else there."""
     brake_since_ns: int = 0
     """0: brakes not ordered."""
     brake_from_m_s: float = 0.0
     brake_seen: bool = False
     kind: PermitKind = PermitKind.NONE
     speed_m_s: float = 0.0
+    turn_rad_s: float = 0.0
     across_m_s: float = 0.0
     rest_set: bool = False
     rest_p_m: Vec3 = (0.0, 0.0, 0.0)
     rest_q_rad: Vec7 = (0.0,) * 7
 
     def order(
-        self, kind: PermitKind, limit_m_s: float, brake: bool, now_ns: int, limits: Limits
+        self,
+        kind: PermitKind,
+        limit_m_s: float,
+        limit_rad_s: float,
+        brake: bool,
+        now_ns: int,
+        limits: Limits,
     ) -> None:
         """Take what is permitted from now on."""
-        if limit_m_s < self.limit_m_s:
-            self.from_m_s = self.allowed_m_s(now_ns, limits)
-            self.lowered_ns = now_ns
-        self.limit_m_s = limit_m_s
+        self.linear.order(limit_m_s, now_ns, limits)
+        self.angular.order(limit_rad_s, now_ns, limits)
         if brake and self.brake_since_ns == 0:
             self.brake_since_ns = now_ns
             self.brake_from_m_s = self.speed_m_s
@@ -77,34 +79,21 @@ class MotionWatch:
             self.rest_set = False
             self.kind = kind
 
-    def allowed_m_s(self, now_ns: int, limits: Limits) -> float:
-        """Speed allowed at this moment, the stop ramp included."""
-        t_ms = (now_ns - self.lowered_ns) / MS
-        if self.from_m_s <= self.limit_m_s or t_ms >= limits.stop_done_ms:
-            return self.limit_m_s
-        if t_ms <= limits.brake_seen_ms:
-            return self.from_m_s
-        rest = (limits.stop_done_ms - t_ms) / (limits.stop_done_ms - limits.brake_seen_ms)
-        return self.limit_m_s + (self.from_m_s - self.limit_m_s) * rest
-
     def check(self, arm: ArmState, fresh: bool, now_ns: int, limits: Limits) -> int:
         """Compare the newest measurement with the orders; return the causes found."""
         causes = 0
         if fresh:
             self.speed_m_s = math.hypot(*arm.base_v_probe_m_s)
+            self.turn_rad_s = math.hypot(*arm.base_w_probe_rad_s)
             axis = probe_axis(arm.base_q_probe)
             self.across_m_s = across(arm.base_v_probe_m_s, axis)
             causes = self._speed(now_ns, limits) | self._drift(arm, axis, limits)
         return causes | self._brakes(arm, fresh, now_ns, limits)
 
     def _speed(self, now_ns: int, limits: Limits) -> int:
-        allowed = self.allowed_m_s(now_ns, limits) + limits.v_tolerance_m_s
-        if self.speed_m_s <= allowed:  # NaN is over
-            self.over_since_ns = 0
-            return 0
-        if self.over_since_ns == 0:
-            self.over_since_ns = now_ns
-        if now_ns - self.over_since_ns < limits.v_over_ms * MS:
+        fast = self.linear.over(self.speed_m_s, limits.v_tolerance_m_s, now_ns, limits)
+        turns = self.angular.over(self.turn_rad_s, limits.w_tolerance_rad_s, now_ns, limits)
+        if not (fast or turns):
             return 0
         if self.brake_since_ns:
             return mask(Cause.BRAKE_FAILED)

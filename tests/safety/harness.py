@@ -6,6 +6,7 @@ The rig plays arm box, servo, gateway, media, a nurse and an expert. Everything 
 from __future__ import annotations
 
 import copy
+import math
 import random
 from collections import deque
 from collections.abc import Callable
@@ -32,6 +33,8 @@ BOOT = 3 << 32
 NO_FRAME = m.FRAME_STAMP.unpack(bytes(m.FRAME_STAMP.size))
 NO_FRAME = replace(NO_FRAME, rtp_timestamp=-1)
 NO_EVENT = m.GUARD_EVENT.unpack(bytes(m.GUARD_EVENT.size))
+FORCE_STEP_N = 3.5
+"""In one arm cycle of 2 ms; below `Limits.force_step_n`."""
 DOWN_Q = (1.0, 0.0, 0.0, 0.0)  # probe z points down
 
 
@@ -76,6 +79,7 @@ class Rig:
         self.arm_alive = True
         self.arm_obeys_brake = True
         self.force_n = 0.0
+        self._felt_n = 0.0
         self.noise = True
         self.speed = 0.0
         # servo
@@ -144,7 +148,7 @@ class Rig:
             powered=power,
             braked=braked,
             enabled=enable is not None,
-            force_n=(noise(), noise(), self.force_n + noise()),
+            force_n=(noise(), noise(), self._feel() + noise()),
             force_stamp_ns=self.now - 3 * MS,
             base_v_probe_m_s=(self.speed, 0.0, 0.0),
             base_p_probe_m=(
@@ -154,6 +158,13 @@ class Rig:
             challenge=self.rng.getrandbits(32),
         )
         self.arm_seq += 1
+
+    def _feel(self) -> float:
+        """Force rises as fast as tissue can push, so that no bias is suspected."""
+        step = self.force_n - self._felt_n
+        small = abs(step) <= FORCE_STEP_N or not math.isfinite(step)
+        self._felt_n = self.force_n if small else self._felt_n + math.copysign(FORCE_STEP_N, step)
+        return self._felt_n
 
     def _servo(self) -> None:
         if not self.servo_alive:

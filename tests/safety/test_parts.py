@@ -149,7 +149,7 @@ def test_needle_advance_needs_a_live_picture_and_a_declared_needle() -> None:
 
 def watch(kind: PermitKind, limit: float, brake: bool = False) -> MotionWatch:
     motion = MotionWatch()
-    motion.order(kind, limit, brake, T0, LIMITS)
+    motion.order(kind, limit, 0.6 if limit else 0.0, brake, T0, LIMITS)
     return motion
 
 
@@ -160,13 +160,13 @@ def arm(speed: float = 0.0, **changes: object) -> ArmState:
 
 def test_the_allowed_speed_falls_on_the_stop_ramp() -> None:
     motion = watch(PermitKind.OPERATE, 0.1)
-    motion.order(PermitKind.REGULATE, 0.02, False, T0, LIMITS)
-    at = [motion.allowed_m_s(T0 + t * MS, LIMITS) for t in (0, 20, 60, 100, 200)]
+    motion.order(PermitKind.REGULATE, 0.02, 0.0, False, T0, LIMITS)
+    at = [motion.linear.allowed(T0 + t * MS, LIMITS) for t in (0, 20, 60, 100, 200)]
     assert at == pytest.approx([0.1, 0.1, 0.06, 0.02, 0.02])
-    motion.order(PermitKind.NONE, 0.0, True, T0 + 60 * MS, LIMITS)
-    assert motion.allowed_m_s(T0 + 60 * MS, LIMITS) == pytest.approx(0.06), "from where it was"
-    motion.order(PermitKind.OPERATE, 0.1, False, T0 + 70 * MS, LIMITS)
-    assert motion.allowed_m_s(T0 + 70 * MS, LIMITS) == 0.1
+    motion.order(PermitKind.NONE, 0.0, 0.0, True, T0 + 60 * MS, LIMITS)
+    assert motion.linear.allowed(T0 + 60 * MS, LIMITS) == pytest.approx(0.06), "from where it was"
+    motion.order(PermitKind.OPERATE, 0.1, 0.6, False, T0 + 70 * MS, LIMITS)
+    assert motion.linear.allowed(T0 + 70 * MS, LIMITS) == 0.1
 
 
 @pytest.mark.parametrize(
@@ -191,6 +191,41 @@ def test_too_fast_for_ten_milliseconds(
     assert calm.check(arm(min(limit, 0.1)), True, T0, LIMITS) == 0
 
 
+def turning(rad_s: float) -> ArmState:
+    """Turning about the probe's own origin: no linear speed shows it."""
+    return replace(arm_state(T0), base_v_probe_m_s=(0.0,) * 3, base_w_probe_rad_s=(0, 0, rad_s))
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit_rad_s", "brake", "cause"),
+    [
+        (PermitKind.OPERATE, 0.6, False, Cause.SPEED_OVER_PERMIT),
+        (PermitKind.LOCAL, 0.6, False, Cause.SPEED_OVER_PERMIT),
+        (PermitKind.OPERATE, 0.0, False, Cause.SPEED_OVER_PERMIT),
+        (PermitKind.REGULATE, 0.0, False, Cause.SERVO_IGNORES_PERMIT),
+        (PermitKind.NONE, 0.0, True, Cause.BRAKE_FAILED),
+    ],
+)
+def test_turning_too_fast_for_ten_milliseconds(
+    kind: PermitKind, limit_rad_s: float, brake: bool, cause: Cause
+) -> None:
+    border = limit_rad_s + LIMITS.w_tolerance_rad_s
+    for rad_s, caught in ((border, False), (border + 1e-6, True), (math.nan, True)):
+        motion = MotionWatch()
+        motion.order(kind, 0.0, limit_rad_s, brake, T0, LIMITS)
+        bits = [motion.check(turning(rad_s), True, T0 + t * MS, LIMITS) for t in range(0, 12, 2)]
+        assert bits[:5] == [0] * 5
+        assert bool(bits[5] & mask(cause)) is caught
+
+
+def test_a_turn_may_end_on_the_stop_ramp() -> None:
+    motion = MotionWatch()
+    motion.order(PermitKind.OPERATE, 0.1, 0.6, False, T0, LIMITS)
+    motion.order(PermitKind.REGULATE, 0.02, 0.0, False, T0, LIMITS)
+    at = [motion.angular.allowed(T0 + t * MS, LIMITS) for t in (0, 20, 60, 100)]
+    assert at == pytest.approx([0.6, 0.6, 0.3, 0.0])
+
+
 def test_one_slow_sample_restarts_the_count() -> None:
     motion = watch(PermitKind.OPERATE, 0.1)
     for t, speed in enumerate([0.2, 0.2, 0.2, 0.2, 0.05, 0.2, 0.2, 0.2, 0.2]):
@@ -201,14 +236,14 @@ def test_braking_must_be_seen_within_twenty_milliseconds() -> None:
     for seen_at, fails in ((20, False), (24, True)):
         motion = watch(PermitKind.OPERATE, 0.1)
         motion.check(arm(0.05), True, T0, LIMITS)
-        motion.order(PermitKind.NONE, 0.0, True, T0, LIMITS)
+        motion.order(PermitKind.NONE, 0.0, 0.0, True, T0, LIMITS)
         bits = 0
         for t in range(2, 30, 2):
             bits |= motion.check(arm(0.05, braked=t >= seen_at), True, T0 + t * MS, LIMITS)
         assert bool(bits & mask(Cause.BRAKE_FAILED)) is fails
     slower = watch(PermitKind.OPERATE, 0.1)
     slower.check(arm(0.05), True, T0, LIMITS)
-    slower.order(PermitKind.NONE, 0.0, True, T0, LIMITS)
+    slower.order(PermitKind.NONE, 0.0, 0.0, True, T0, LIMITS)
     assert slower.check(arm(0.045), True, T0 + 19 * MS, LIMITS) == 0
     assert slower.brake_seen
 
@@ -299,6 +334,38 @@ def test_a_bad_reading_makes_contact_unknown_at_once(change: dict[str, object]) 
     assert contact.force_level_n() == 0.0
     sense(contact, 0.0, 104)
     assert contact.contact(T0 + 104 * MS, LIMITS) == Contact.UNKNOWN, "valid again, not long enough"
+
+
+def test_a_step_that_no_contact_explains_ends_the_trust_in_the_bias() -> None:
+    """4 N within 5 ms; a probe at 0.1 m/s on 5000 N/m makes 2.5 N."""
+    for step_n, trusted in ((LIMITS.force_step_n - 0.01, True), (LIMITS.force_step_n + 0.01, False),
+                            (-LIMITS.force_step_n - 0.01, False)):  # fmt: skip
+        contact = settled()
+        base = replace(arm(), stamp_ns=T0 + 102 * MS, force_stamp_ns=contact.stamp_ns + 5 * MS)
+        stepped = replace(base, force_n=(0.0, contact.force_n[1], step_n))
+        contact.update(stepped, True, T0 + 102 * MS, LIMITS)
+        assert contact.sensor_ok() is trusted
+
+
+def test_a_longer_gap_between_readings_allows_a_larger_change() -> None:
+    contact = settled()
+    late = replace(arm(), stamp_ns=T0 + 120 * MS, force_stamp_ns=contact.stamp_ns + 18 * MS)
+    contact.update(replace(late, force_n=(0.0, 0.0, 14.0)), True, T0 + 120 * MS, LIMITS)
+    assert contact.sensor_ok()
+
+
+def test_a_bias_is_trusted_again_only_when_declared_with_the_probe_in_the_air() -> None:
+    contact = settled()
+    for t in range(102, 402, 2):
+        sense(contact, -10.0, t)
+    assert not contact.sensor_ok(), "a step does not become true by lasting"
+    contact.declare(Instrument.PROBE)
+    sense(contact, -10.0, 402)
+    assert not contact.sensor_ok(), "declared while the reading is off"
+    sense(contact, -2.9, 404)
+    contact.declare(Instrument.PROBE)
+    sense(contact, -2.9, 406)
+    assert contact.sensor_ok()
 
 
 def test_a_stuck_reading_is_invalid_after_a_tenth_of_a_second() -> None:
