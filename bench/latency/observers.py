@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import msgspec
 
 from bench.kit.model import Case, Figure, Measured, Param, Series
 from bench.latency.place import place
-from bench.latency.rig import Child, media_in
+from bench.latency.rig import Child, Media, media_in
 from bench.latency.spec import WARM_UP_S, Spec
 from bench.latency.video import CONNECT_S, pictures_of, wait
 
@@ -40,51 +43,75 @@ def case_of(spec: GrowthSpec) -> Case:
     return Case(key, title, params, msgspec.json.encode(spec), spec.seed, expected_s)
 
 
+class Step(msgspec.Struct, frozen=True):
+    """The media process with one number of viewers."""
+
+    viewers: int
+    cpu_percent: float
+    fps: float
+
+
+class Crowd:
+    """Viewers of one media process, in processes of PER_CHILD each."""
+
+    def __init__(self, media: Media, stack: contextlib.ExitStack) -> None:
+        self._media, self._stack = media, stack
+        self._children: list[Child] = []
+        self._connected = 0
+
+    def grow_to(self, count: int) -> None:
+        """Connect more."""
+        while self._connected < count:
+            size = min(PER_CHILD, count - self._connected)
+            command = (sys.executable, "-m", "bench.latency.crowd", str(size))
+            child = self._stack.enter_context(Child("viewers", command))
+            self._children.append(child)
+            for _ in range(size):
+                offer = str(child.read()["sdp"])
+                child.write(sdp=self._media.answer(f"viewer/{self._connected}", offer))
+                self._connected += 1
+
+    def received(self) -> int:
+        """End them; pictures that all of them received together."""
+        return sum(int(child.ask()["pictures"]) for child in self._children)
+
+
 def growth(spec: GrowthSpec) -> Measured:
     """Add viewers step by step; CPU of the media process at each number."""
     picture = Spec(fps=spec.fps, bitrate_kbps=spec.bitrate_kbps, seed=spec.seed)
-    cpu: list[float] = []
-    with tempfile.TemporaryDirectory(prefix="teleop-bench-") as name, \
-            place("loopback", spec.seconds, spec.seed) as where:  # fmt: skip
-        folder = Path(name)
-        with media_in(folder, picture, pictures_of(picture, folder), where,
-                      video={"duplicates": "off"}) as media:  # fmt: skip
-            children: list[Child] = []
-            try:
-                connected = 0
-                for count in spec.counts:
-                    while connected < count:
-                        size = min(PER_CHILD, count - connected)
-                        children.append(Child("viewers", _command(size)))
-                        for _ in range(size):
-                            offer = str(children[-1].read()["sdp"])
-                            children[-1].write(sdp=media.answer(f"viewer/{connected}", offer))
-                            connected += 1
-                    wait(CONNECT_S + WARM_UP_S, media)
-                    media.meter()
-                    wait(spec.seconds, media)
-                    cpu.append(media.cpu_percent())
-                received = [child.ask() for child in children]
-            finally:
-                for child in children:
-                    child.__exit__(None, None, None)
-    return figures(spec, cpu, sum(int(one["pictures"]) for one in received))
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="teleop-bench-")))
+        where = stack.enter_context(place("loopback", spec.seconds, spec.seed))
+        pictures = pictures_of(picture, folder)
+        # Duplicates are for links with loss; this is about the cost of a viewer.
+        video = {"duplicates": "off"}
+        media = stack.enter_context(media_in(folder, picture, pictures, where, video=video))
+        crowd = Crowd(media, stack)
+        steps = []
+        for count in spec.counts:
+            crowd.grow_to(count)
+            wait(CONNECT_S + WARM_UP_S, media)
+            steps.append(_step(media, count, spec.seconds))
+        return figures(steps, crowd.received())
 
 
-def _command(count: int) -> tuple[str, ...]:
-    return (sys.executable, "-m", "bench.latency.crowd", str(count))
+def _step(media: Media, viewers: int, seconds: float) -> Step:
+    media.drain()
+    before = len(media.stamps)
+    media.meter()
+    wait(seconds, media)
+    return Step(viewers, media.cpu_percent(), round((len(media.stamps) - before) / seconds, 2))
 
 
-def figures(spec: GrowthSpec, cpu: list[float], pictures: int) -> Measured:
+def figures(steps: Sequence[Step], pictures: int) -> Measured:
     """CPU by number of viewers, and the slope of the line through it (least squares)."""
-    mean_n = sum(spec.counts) / len(spec.counts)
-    mean_cpu = sum(cpu) / len(cpu)
-    spread = sum((n - mean_n) ** 2 for n in spec.counts)
-    products = ((n - mean_n) * (c - mean_cpu) for n, c in zip(spec.counts, cpu, strict=True))
-    slope = sum(products) / spread if spread else 0.0
-    rows = [Figure(f"CPU media, {n} viewers", "% of a core", c)
-            for n, c in zip(spec.counts, cpu, strict=True)]  # fmt: skip
-    rows.append(Figure("CPU per extra viewer", "% of a core", round(slope, 2), len(cpu)))
+    counts, cpu = [s.viewers for s in steps], [s.cpu_percent for s in steps]
+    mean_n, mean_cpu = fmean(counts), fmean(cpu)
+    spread = sum((n - mean_n) ** 2 for n in counts)
+    slope = sum((n - mean_n) * (c - mean_cpu) for n, c in zip(counts, cpu, strict=True)) / spread
+    rows = [Figure(f"CPU media, {s.viewers} viewers", "% of a core", s.cpu_percent) for s in steps]
+    rows += [Figure(f"pictures per second, {s.viewers} viewers", "1/s", s.fps) for s in steps]
+    rows.append(Figure("CPU per extra viewer", "% of a core", round(slope, 2), len(steps)))
     rows.append(Figure("pictures received by all viewers", "", float(pictures)))
-    series = Series("CPU media", "% of a core", tuple(cpu), tuple(map(float, spec.counts)))
+    series = Series("CPU media", "% of a core", tuple(cpu), tuple(map(float, counts)))
     return Measured(tuple(rows), (series,), notes=("the time line's axis counts viewers",))

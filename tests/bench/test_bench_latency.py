@@ -20,7 +20,7 @@ from bench.latency.chromium import PageClock, seen_of
 from bench.latency.command import CommandLog
 from bench.latency.commands import figures as command_figures
 from bench.latency.log import Quality, ReceiverLog, Seen, SenderLog, Sent
-from bench.latency.observers import GrowthSpec
+from bench.latency.observers import Step
 from bench.latency.observers import figures as growth_figures
 from bench.latency.pictures import index_of, psnr_db, ssim
 from bench.latency.pixelstamp import Stamp
@@ -173,8 +173,7 @@ def test_commands_count_once_and_lost_ones_are_late() -> None:
 
 
 def test_growth_is_the_slope() -> None:
-    spec = GrowthSpec(counts=(1, 2, 4, 8))
-    found = growth_figures(spec, [20.0 + 3.0 * n for n in spec.counts], 10)
+    found = growth_figures([Step(n, 20.0 + 3.0 * n, 30.0) for n in (1, 2, 4, 8)], 10)
     by_name = {f.name: f.value for f in found.figures}
     assert by_name["CPU per extra viewer"] == pytest.approx(3.0)
 
