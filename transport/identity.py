@@ -1,7 +1,7 @@
-"""Who a page is: device signatures (ECDSA P-256), tokens and join codes (pure).
+"""Who a device is: signatures (Ed25519, or ECDSA P-256 of older browsers), tokens, join codes.
 
-A page makes a P-256 key that never leaves its browser and signs the server's nonce together with
-its join code or token, so that neither works on another device.
+A device makes a key that never leaves it and signs the server's nonce together with its join code
+or token, so that neither works on another device. Pure: keys come from the cryptography library.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import hashlib
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
 )
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 POINT_BYTES = 65
 """Uncompressed P-256 point (SEC 1, 2.3.3)."""
+EDWARDS_BYTES = 32
+"""Ed25519 public key (RFC 8032, 5.1.5)."""
 SIGNATURE_BYTES = 64
-"""IEEE P1363: r and s, 32 bytes each."""
+"""Ed25519: RFC 8032; P-256: IEEE P1363, r and s of 32 bytes each."""
 
 
 def encode(data: bytes) -> str:
@@ -40,13 +43,25 @@ def decode(text: str) -> bytes | None:
 
 def verify(device_key: str, signature: str, nonce: str, secret: str) -> bool:
     """True when `device_key` signed `nonce|secret`."""
-    point, raw = decode(device_key), decode(signature)
-    if point is None or raw is None or len(point) != POINT_BYTES or len(raw) != SIGNATURE_BYTES:
+    key, raw = decode(device_key), decode(signature)
+    if key is None or raw is None:
+        return False
+    return is_signed(key, raw, f"{nonce}|{secret}".encode())
+
+
+def is_signed(public: bytes, signature: bytes, message: bytes) -> bool:
+    """True when the key (its length says which kind) made this signature."""
+    if len(signature) != SIGNATURE_BYTES:
         return False
     try:
-        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-        der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
-        key.verify(der, f"{nonce}|{secret}".encode(), ec.ECDSA(hashes.SHA256()))
+        if len(public) == EDWARDS_BYTES:
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+        elif len(public) == POINT_BYTES:
+            r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+            point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
+            point.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
+        else:
+            return False
     except (ValueError, InvalidSignature):
         return False
     return True
@@ -62,6 +77,11 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def fingerprint(public: bytes) -> str:
+    """Short name of a public key: 128 bits of SHA-256, base64url."""
+    return encode(hashlib.sha256(public).digest()[:16])
+
+
 def normal_code(code: str) -> str:
     """A join code as people may type it: spaces and dashes do not count, nor does case."""
     plain = "".join(c for c in code.upper() if c.isalnum())
@@ -69,19 +89,35 @@ def normal_code(code: str) -> str:
 
 
 class DeviceKey:
-    """A device's private key, for native clients (scripted people, tests)."""
+    """An Ed25519 private key: of a native console, a bedside, a site, a test."""
 
-    def __init__(self) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
+    def __init__(self, secret: bytes | None = None) -> None:
+        """`secret`: 32 bytes kept from `secret_bytes`; None: a new key."""
+        self._key = (
+            Ed25519PrivateKey.generate()
+            if secret is None
+            else Ed25519PrivateKey.from_private_bytes(secret)
+        )
+
+    @property
+    def public_bytes(self) -> bytes:
+        """The public key, 32 bytes."""
+        return self._key.public_key().public_bytes_raw()
+
+    @property
+    def secret_bytes(self) -> bytes:
+        """The private key, 32 bytes: only into a file that nobody else can read."""
+        return self._key.private_bytes_raw()
 
     @property
     def public(self) -> str:
         """`device_key` of `Hello`."""
-        numbers = self._key.public_key().public_numbers()
-        return encode(b"\x04" + numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big"))
+        return encode(self.public_bytes)
 
     def sign(self, nonce: str, secret: str) -> str:
         """`signature` of `Hello` for a join code or token."""
-        der = self._key.sign(f"{nonce}|{secret}".encode(), ec.ECDSA(hashes.SHA256()))
-        r, s = decode_dss_signature(der)
-        return encode(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+        return encode(self.sign_bytes(f"{nonce}|{secret}".encode()))
+
+    def sign_bytes(self, message: bytes) -> bytes:
+        """Signature of any message."""
+        return self._key.sign(message)
