@@ -189,6 +189,6 @@ TABLE: tuple[Fault, ...] = (
     Fault("force sensor: not a number", _sensor(SensorFault.NAN), STOPPED, SENSOR, 4, 60),
     Fault("force sensor: says invalid", _sensor(SensorFault.INVALID), STOPPED, SENSOR, 4, 60),
     Fault("force sensor: silent", _sensor(SensorFault.SILENT), STOPPED, SENSOR, 22, 80),
-    Fault("force sensor: bias steps by 10 N", _sensor(SensorFault.BIAS), STOPPED, SENSOR, 10, 60),
+    Fault("force sensor: bias step", _sensor(SensorFault.BIAS), STOPPED, SENSOR, 10, 60),
     Fault("force sensor: stuck", _sensor(SensorFault.STUCK), STOPPED, SENSOR, 102, 160),
 )  # fmt: skip

@@ -88,6 +88,9 @@ class World:
         self.trace = Trace()
         self.gateway_alive = True
         self.gateway_incarnation = 4
+        self.link_silent_ms = 0.0
+        """What the gateway says of the link that is silent longest (`lose_link`)."""
+        self.links = max(1, len(self.options.links))
         self.servo_incarnation = 2
         self._seen: Seen | None = None
         self._last_heartbeat_ns = 0
@@ -175,6 +178,10 @@ class World:
     def cut_link(self, *, up: bool = True, down: bool = True, video: bool = True) -> None:
         """Pull the cable, one way or both."""
         self.up.cut, self.down.cut, self.video.cut = up, down, video
+
+    def lose_link(self) -> None:
+        """One of two links goes silent for good; the other carries on."""
+        self.links, self.link_silent_ms = max(2, self.links), 1e9
 
     def heal_link(self) -> None:
         """Put the cable back."""
@@ -310,6 +317,6 @@ class World:
             talk=False,
             lease_changes=0,
             frames_rejected=0,
-            links=1,
-            link_silent_ms=0.0,
+            links=self.links,
+            link_silent_ms=self.link_silent_ms,
         )

@@ -19,7 +19,7 @@ from teleop.gateway.doorman import Doorman
 from teleop.gateway.events import EventSender
 from teleop.gateway.hub import Hub
 from teleop.gateway.life import Life
-from teleop.gateway.listen import Door, Listener, open_listener
+from teleop.gateway.listen import Door, Listener, open_listener, with_links
 from teleop.gateway.notes import Notes
 from teleop.gateway.pages import DOOR, add_pages, guard_door
 from teleop.gateway.pump import SLOW_NS, Pump
@@ -28,11 +28,12 @@ from teleop.gateway.sources import Sources
 from teleop.gateway.store import SessionStore, write_private
 from teleop.gateway.video import VideoPeers
 from teleop.gateway.welcome import Greeter, read_site
+from transport.dscp import TrafficClass
 from transport.local.clock import now_ns
 from transport.refusals import Reason
 from transport.sessions import Registry
 from transport.webrtc.data import CLOSED_BY_PEER
-from transport.webrtc.ice import bind_addresses, use_addresses
+from transport.webrtc.ice import bind_addresses, mark_socket, use_addresses
 
 GATEWAY_FILE = "gateway.json"
 """Where the gateway listens, for the supervisor and native clients."""
@@ -105,7 +106,10 @@ class Gateway:
         )
         await runner.setup()
         assert runner.server is not None
-        server = await self._doorman.open(runner.server, self._listener.socket, self._listener.tls)
+        servers = [
+            await self._doorman.open(runner.server, one, self._listener.tls)
+            for one in self._listener.sockets
+        ]
         self._announce()
         gc.collect()
         gc.freeze()
@@ -122,7 +126,8 @@ class Gateway:
         finally:
             for task in [ending, *parts]:
                 task.cancel()
-            server.close()
+            for server in servers:
+                server.close()
             await self._command.close()
             await self._signalling.close()
             await runner.cleanup()
@@ -152,7 +157,10 @@ def _earlier_port(run_dir: Path) -> int:
 async def serve(run_dir: Path, config: Config, life_fd: int | None) -> None:
     """Run the gateway of one run folder. StartError, ConfigError, StoreError: with the fix."""
     listener = open_listener(config.network, _earlier_port(run_dir))
-    with contextlib.closing(listener.socket):
+    listener = with_links(listener, config.network, config.links)
+    for one in listener.sockets:
+        mark_socket(one, TrafficClass.SIGNALLING)
+    with contextlib.closing(listener):
         use_addresses(bind_addresses(config.network.bind))
         gateway = Gateway(run_dir, config, listener)
         await gateway.run(Life(asyncio.get_running_loop(), life_fd))

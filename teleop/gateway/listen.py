@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import ipaddress
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from teleop.config import Network
+from teleop.config import Link, Network
 from teleop.gateway.errors import StartError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 BACKLOG = 64
+Socket = socket.socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,20 @@ class Listener:
     host: str
     port: int
     tls: ssl.SSLContext | None
+    more: tuple[Socket, ...] = ()
+    """Bound to the other links' addresses, at the same port."""
+    addresses: tuple[str, ...] = ()
+    """Addresses of the links."""
+
+    @property
+    def sockets(self) -> tuple[Socket, ...]:
+        """All bound sockets."""
+        return (self.socket, *self.more)
+
+    def close(self) -> None:
+        """Close all sockets."""
+        for one in self.sockets:
+            one.close()
 
     @property
     def scheme(self) -> str:
@@ -74,6 +91,34 @@ def open_listener(network: Network, earlier_port: int = 0) -> Listener:
     return _bind(address, network.port, tls)
 
 
+def with_links(listener: Listener, network: Network, links: Sequence[Link]) -> Listener:
+    """Listen on the links' addresses too, so that a page finds another way when one link is lost.
+
+    StartError: not allowed or not possible, with the fix; nothing stays open then.
+    """
+    covered = {listener.socket.getsockname()[0], "0.0.0.0", "::"}
+    more: list[socket.socket] = []
+    try:
+        for link in links:
+            if not link.address:
+                continue
+            address = _address(link.address)
+            if not address.is_loopback and listener.tls is None and not network.insecure_lan:
+                raise StartError(
+                    f"links: {link.address} is reachable from other machines and has no TLS; set"
+                    " network.certificate and network.private_key, or accept --insecure-lan"
+                )
+            if str(address) not in covered and listener.socket.getsockname()[0] != "0.0.0.0":
+                more.append(_bind(address, listener.port, listener.tls).socket)
+                covered.add(str(address))
+    except StartError:
+        for one in (*more, listener.socket):
+            one.close()
+        raise
+    known = tuple(link.address for link in links if link.address)
+    return dataclasses.replace(listener, more=tuple(more), addresses=known)
+
+
 def _bind(address: Address, port: int, tls: ssl.SSLContext | None) -> Listener:
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -102,6 +147,10 @@ def _why_not(error: OSError, address: str, port: int) -> str:
     return f"cannot listen on {address} port {port}: {error}"
 
 
+def _host(address: str, port: int) -> str:
+    return f"[{address.lower()}]:{port}" if ":" in address else f"{address.lower()}:{port}"
+
+
 class Door:
     """Checks the Host and Origin headers: no DNS rebinding, no pages of other sites."""
 
@@ -111,6 +160,11 @@ class Door:
         self._loopback = _address(listener.host).is_loopback
         name = socket.gethostname().lower()
         self._names = {"localhost"} if self._loopback else {"localhost", name, f"{name}.local"}
+        self._names |= {address.lower() for address in listener.addresses}
+        hosts = [_host(address, listener.port) for address in (listener.host, *listener.addresses)]
+        self._origins = frozenset(f"{listener.scheme}://{host}" for host in hosts)
+        self.other_hosts = tuple(hosts)
+        """Where else a page of ours may open its socket."""
 
     def host_allowed(self, host: str) -> bool:
         """True for our own port under a literal address or a name of this machine."""
@@ -131,5 +185,7 @@ class Door:
         return address.is_loopback or not self._loopback
 
     def origin_allowed(self, origin: str | None, host: str) -> bool:
-        """True for our own pages, and for native programs (which send no Origin)."""
-        return origin is None or origin.lower() == f"{self._scheme}://{host.lower()}"
+        """True for our own pages (on any link), and for native programs (which send no Origin)."""
+        if origin is None or origin.lower() == f"{self._scheme}://{host.lower()}":
+            return True
+        return len(self._origins) > 1 and origin.lower() in self._origins

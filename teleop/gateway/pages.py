@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -29,11 +30,12 @@ HEADERS = {
 """COOP and COEP also give the page its fine timer (reference/media_transport.md section 5)."""
 
 
-def security_policy(host: str, *, tls: bool) -> str:
-    """The content-security policy; `host` is the checked Host header."""
-    socket = f"{'wss' if tls else 'ws'}://{host}"
+def security_policy(host: str, *, tls: bool, others: Sequence[str] = ()) -> str:
+    """The content-security policy; `host` is the checked Host header, `others` the other links."""
+    scheme = "wss" if tls else "ws"
+    sockets = " ".join(f"{scheme}://{one}" for one in dict.fromkeys((host, *others)))
     return (
-        f"default-src 'self'; connect-src 'self' {socket}; img-src 'self' blob: data:;"
+        f"default-src 'self'; connect-src 'self' {sockets}; img-src 'self' blob: data:;"
         " media-src 'self' blob: mediastream:; object-src 'none'; base-uri 'none';"
         " form-action 'none'; frame-ancestors 'none'"
     )
@@ -57,7 +59,9 @@ async def guard_door(request: web.Request, handler: Handler) -> web.StreamRespon
 
 def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
-    response.headers["Content-Security-Policy"] = security_policy(request.host, tls=request.secure)
+    response.headers["Content-Security-Policy"] = security_policy(
+        request.host, tls=request.secure, others=request.app[DOOR].other_hosts
+    )
 
 
 DOOR = web.AppKey("door", Door)

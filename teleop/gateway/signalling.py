@@ -32,6 +32,9 @@ MAX_STRANGERS = 16
 KEEPALIVE_S = 5.0
 """WebSocket ping: finds pages whose machine vanished (guard judges the bedside by its beat)."""
 CLOSE_TIMEOUT_S = 0.5
+ORPHAN_NS = 10_000_000_000
+"""With several links a console keeps its commands for so long without its socket: the socket's
+link may be the lost one, and the page comes back over another."""
 
 
 class Signalling:
@@ -60,6 +63,8 @@ class Signalling:
         self._newest_status = newest_status
         self._guesses = h.Guesses(now_ns())
         self._pages: set[Page] = set()
+        self._orphans: dict[int, int] = {}
+        """Session -> since when its socket is gone."""
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """One socket, from upgrade to end."""
@@ -143,13 +148,29 @@ class Signalling:
         if self._hub.leave(page) and page.session is not None:
             if page.session.role is Role.BEDSIDE:
                 self._actions.bedside.gone()
-            self._command.drop(page.session.number)
-            self._video.drop(page.session.number)
+            if self._command.links > 1 and self._command.is_open(page.session.number):
+                self._orphans[page.session.number] = now_ns()
+            else:
+                self._drop(page.session.number)
             self._hub.registry.want_lease(page.session.number, False)
             self._hub.tell_peers()
 
+    def _drop(self, session: int) -> None:
+        self._command.drop(session)
+        self._video.drop(session)
+
+    def _check_orphans(self, at_ns: int) -> None:
+        """Consoles whose socket was lost, while commands come over another link."""
+        for session, since_ns in list(self._orphans.items()):
+            if self._hub.page(session) is not None:
+                del self._orphans[session]
+            elif not self._command.is_open(session) or at_ns - since_ns > ORPHAN_NS:
+                del self._orphans[session]
+                self._drop(session)
+
     def check_timeouts(self, at_ns: int) -> None:
-        """Close sockets that never said hello."""
+        """Close sockets that never said hello; end consoles that do not come back."""
+        self._check_orphans(at_ns)
         for page in list(self._pages):
             self._do(page, page.handshake.timed_out(at_ns))
 

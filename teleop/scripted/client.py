@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -119,6 +120,8 @@ class PageClient:
         """By peer and link."""
         self._reader: asyncio.Task[None] | None = None
         self.welcome: Welcome | None = None
+        self._others: list[str] = []
+        """Origins of the robot's other links: tried in turn when the one in use is lost."""
         self.refused: list[str] = []
         self.joins = 0
         self.closed = asyncio.Event()
@@ -129,7 +132,8 @@ class PageClient:
         door = self._door or await self._find_door()
         if self._http is None:
             self._http = aiohttp.ClientSession()
-        origin = door.origin
+        origin = self._others[0] if self._others else door.origin
+        self._others = self._others[1:] + self._others[:1]
         try:
             self._socket = await self._http.ws_connect(
                 f"{origin}/ws", headers={"Origin": origin}, max_msg_size=schema.MAX_SIGNAL_BYTES
@@ -138,10 +142,19 @@ class PageClient:
         except (aiohttp.ClientError, TimeoutError, KeyError) as error:
             raise GatewayError(f"{self.role.value}: cannot join {origin}: {error!r}") from error
         self._token = self.welcome.token
+        self._know_origins(origin, self.welcome)
         self.joins += 1
         self.closed.clear()
         self._reader = asyncio.create_task(self._read())
         return self.welcome
+
+    def _know_origins(self, origin: str, welcome: Welcome) -> None:
+        """The next join tries another link first: this one's socket was lost then."""
+        url = urlsplit(origin)
+        hosts = [link.address for link in welcome.links if link.address not in ("", url.hostname)]
+        shown = [f"[{host}]" if ":" in host else host for host in hosts]
+        others = [f"{url.scheme}://{host}:{url.port}" for host in shown]
+        self._others = [*others, origin]
 
     async def _find_door(self) -> Door:
         gateway = await wait_for_json(self._run_dir / GATEWAY_FILE, JOIN_TIMEOUT_S)

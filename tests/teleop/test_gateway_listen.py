@@ -21,7 +21,8 @@ from gateway_harness import Client, Process, running, start, world_in
 
 from teleop.config import Config, Network
 from teleop.gateway.errors import StartError
-from teleop.gateway.listen import Door, Listener, open_listener
+from teleop.gateway.listen import Door, Listener, open_listener, with_links
+from teleop.gateway.pages import security_policy
 from transport import schema as s
 from transport.refusals import Reason
 
@@ -92,6 +93,7 @@ def door(listener_host: str, port: int, *, tls: bool = False) -> Door:
     class Fake:
         host = listener_host
         scheme = "https" if tls else "http"
+        addresses: tuple[str, ...] = ()
 
     fake = Fake()
     fake.port = port  # type: ignore[attr-defined]
@@ -236,3 +238,32 @@ async def expect_exit_2(run_dir: Path, word: str) -> None:
     assert child.returncode == 2
     assert word in stderr.decode()
     assert "Traceback" not in stderr.decode()
+
+
+def test_every_link_is_served_and_its_pages_may_use_the_others() -> None:
+    network = Network(port=0)
+    listener = with_links(
+        open_listener(network), network, [Link("wired", "127.0.0.1"), Link("5G", "127.0.0.2")]
+    )
+    with contextlib.closing(listener):
+        names = [one.getsockname() for one in listener.sockets]
+        assert names == [("127.0.0.1", listener.port), ("127.0.0.2", listener.port)]
+        ours = Door(listener)
+        there = f"127.0.0.2:{listener.port}"
+        assert ours.host_allowed(there)
+        assert ours.origin_allowed(f"http://127.0.0.1:{listener.port}", there)
+        assert not ours.origin_allowed("http://127.0.0.3:1", there)
+        assert f"ws://{there}" in security_policy(
+            f"127.0.0.1:{listener.port}", tls=False, others=ours.other_hosts
+        )
+
+
+def test_a_link_without_tls_or_address_is_refused_with_the_fix() -> None:
+    network = Network(port=0)
+    with pytest.raises(StartError, match="TLS"):
+        with_links(open_listener(network), network, [Link("5G", "192.0.2.7")])
+    lan = Network(port=0, insecure_lan=True)
+    with pytest.raises(StartError, match="not an address of this machine"):
+        with_links(open_listener(lan), lan, [Link("5G", "192.0.2.7")])
+    with pytest.raises(StartError, match="not an address"):
+        with_links(open_listener(network), network, [Link("5G", "carrier")])

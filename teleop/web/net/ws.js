@@ -21,6 +21,8 @@ export class Signalling {
     this.welcome = null;
     this.code = "";
     this.attempt = 0;
+    this.hosts = [location.host]; // and the robot's addresses on its other links
+    this.host = 0;
     this.socket = null;
     this.listeners = new Map();
     this.timer = 0;
@@ -33,7 +35,9 @@ export class Signalling {
     if (this.state === "idle" || !this.socket) return;
     this.pings += 1;
     this.send("ping", { seq: this.pings });
-    if (performance.now() - this.heardAt > SILENT_MS) this.connect();
+    if (performance.now() - this.heardAt <= SILENT_MS) return;
+    this.host += 1;
+    this.connect();
   }
 
   on(type, listener) {
@@ -62,7 +66,7 @@ export class Signalling {
     clearTimeout(this.timer);
     this.socket?.close();
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/ws`);
+    const socket = new WebSocket(`${scheme}://${this.hosts[this.host % this.hosts.length]}/ws`);
     this.socket = socket;
     this.heardAt = performance.now();
     this.become(this.welcome ? "lost" : "joining");
@@ -76,6 +80,7 @@ export class Signalling {
     this.become(this.welcome ? "lost" : "joining");
     const wait = RETRY_MS[Math.min(this.attempt, RETRY_MS.length - 1)];
     this.attempt += 1;
+    this.host += 1;
     this.timer = setTimeout(() => this.connect(), wait);
   }
 
@@ -122,8 +127,19 @@ export class Signalling {
       return;
     }
     this.welcome = message;
+    this.knowHosts(message.links);
     this.become("open");
     this.emit("welcome", message);
+  }
+
+  /** The robot's addresses on all links, this one first: another is tried when it is lost. */
+  knowHosts(links) {
+    const current = this.hosts[this.host % this.hosts.length];
+    const port = location.port ? `:${location.port}` : "";
+    const bracket = (address) => (address.includes(":") ? `[${address}]` : address);
+    const others = links.filter(({ address }) => address).map(({ address }) => bracket(address) + port);
+    this.hosts = [...new Set([current, location.host, ...others])];
+    this.host = 0;
   }
 
   // A spent code may belong to this very tab: its token still opens the session.
