@@ -61,7 +61,8 @@ class Video(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fps: Annotated[int, Meta(ge=5, le=120)] = 30
     bitrate_kbps: Annotated[int, Meta(ge=200, le=50000)] = 8000
     display_lag_ms: Annotated[float, Meta(ge=0, le=100)] = 0.0
-    """Display lag of the expert's screen, counted in image and loop."""
+    """Lag of the expert's screen after its page has presented a picture: one refresh and the panel,
+    counted in image and loop. 0: not counted, for simulated arms only (docs/timing.md)."""
     ladder: bool = True
     """Send less (rate, then size) where a link is too narrow, so that pictures do not queue."""
     duplicates: Literal["auto", "on", "off"] = "auto"

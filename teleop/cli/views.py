@@ -81,9 +81,13 @@ class TextView:
             age=f"{number(status.age_p50_ms)}/{number(status.age_p99_ms)}",
             force=number(max(0.0, status.force_n), 1),
             fps=number(status.fps),
-            late=number(status.servo_lateness_us),
+            late=f"{number(status.servo_late_p99_us)}/{number(status.guard_late_p99_us)}",
             drops=status.record_drops,
         )
+        if status.display_lag_ms > 0.0:
+            text += "  " + self._texts("cli.screen", lag=f"{status.display_lag_ms:g}")
+        if status.not_real_time:
+            text += "  " + self._texts("cli.not_real_time", names=" ".join(status.not_real_time))
         if status.missing:
             text += "  " + self._texts("cli.missing", names=" ".join(status.missing))
         return text

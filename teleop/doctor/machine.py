@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import resource
+from array import array
 from pathlib import Path
+from typing import NoReturn
 
 from teleop.doctor.finding import Finding, bad, ok, warn
-from transport.local.clock import now_ns
+from teleop.processes import spec
 from transport.local.loop import Cycle
+from transport.local.realtime import go_real_time
 
 SCHEDULER = "real-time priority"
 GOOD_CLOCKS = ("tsc", "arch_sys_counter", "kvm-clock", "hyperv_clocksource_tsc_page")
@@ -98,13 +101,36 @@ def check_shared_memory(folder: Path = Path("/dev/shm")) -> Finding:
 
 
 def loop_lateness_us(seconds: float, rate_hz: int) -> list[float]:
-    """Lateness of every cycle of an empty loop at `rate_hz`, sorted (us)."""
-    cycle = Cycle(round(1e9 / rate_hz))
-    end, late = now_ns() + round(seconds * 1e9), []
-    while now_ns() < end:
-        cycle.wait()
-        late.append(cycle.lateness_ns / 1e3)
+    """Lateness of every cycle of an empty loop with the rights of servo, sorted (us).
+
+    In a child: priority and locked memory must not stay with this process.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        _late_child(writer, seconds, rate_hz)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        late = array("d", pipe.read())
+    os.waitpid(pid, 0)
+    if not late:
+        raise OSError("the child that measures the loop ended without an answer")
     return sorted(late)
+
+
+def _late_child(writer: int, seconds: float, rate_hz: int) -> NoReturn:
+    late = array("d")
+    try:
+        go_real_time(spec("servo").fifo)
+        cycle = Cycle(round(1e9 / rate_hz))
+        for _ in range(round(seconds * rate_hz)):
+            cycle.wait()
+            late.append(cycle.lateness_ns / 1e3)
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(late.tobytes())
+    finally:
+        os._exit(0)
 
 
 def check_jitter(seconds: float, late_us: list[float] | None = None) -> Finding:

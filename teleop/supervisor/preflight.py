@@ -112,6 +112,15 @@ def check_limits(config: Config) -> None:
         raise UsageError(f"limits: {error}") from error
 
 
+def check_screen(config: Config) -> None:
+    """No screen is without a lag; a patient's loop counts it (docs/timing.md)."""
+    if not is_simulated(config) and config.video.display_lag_ms <= 0.0:
+        raise UsageError(
+            "video.display_lag_ms: a real arm needs the measured lag of the expert's screen "
+            "(about 25 for a 60 Hz screen; docs/timing.md)."
+        )
+
+
 def check_folder(config: Config) -> None:
     """The recording has a folder and room in it."""
     folder = Path(config.record.folder)
@@ -139,6 +148,7 @@ def check_all(
         lambda: check_site(config),
         lambda: check_modules(table),
         lambda: check_limits(config),
+        lambda: check_screen(config),
         lambda: check_inputs(config, trajectory),
         lambda: check_address(config),
     ]

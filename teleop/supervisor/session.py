@@ -108,7 +108,7 @@ class Session:
 
     def _run(self, run_dir: Path, signals: StopSignals) -> int:
         supervisor = Supervisor(run_dir, self._table, self._extra(run_dir), self._view.ended)
-        reader = StatusReader(run_dir)
+        reader = StatusReader(run_dir, self._config.video.display_lag_ms)
         try:
             self._view.say("cli.starting", names=" ".join(row.name for row in self._table))
             supervisor.start_all()

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from safety.messages import GuardReport
 from teleop import channels
+from teleop.supervisor.timing import LoopTimes, TimingReader
 
 FRESH_NS = 500_000_000
 """A reading older than this is shown as lost."""
@@ -42,6 +43,17 @@ class Status:
     fps: float = -1.0
     servo_lateness_us: float = -1.0
     guard_lateness_us: float = -1.0
+    servo_late_p99_us: float = -1.0
+    """Over the last 10 s, as the next three."""
+    servo_late_p999_us: float = -1.0
+    guard_late_p99_us: float = -1.0
+    guard_late_p999_us: float = -1.0
+    late_max_us: float = -1.0
+    """Worst wake-up of servo or guard since they started."""
+    not_real_time: tuple[str, ...] = ()
+    """Rights that a control loop asked for and did not get: fifo, memory, processors."""
+    display_lag_ms: float = 0.0
+    """Of the expert's screen, as configured; contained in image and loop."""
     overruns: int = 0
     record_drops: int = 0
     record_mb: float = 0.0
@@ -76,8 +88,10 @@ class Percentiles:
 class StatusReader:
     """Opens the mailboxes of a run and reads them."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, display_lag_ms: float = 0.0) -> None:
         self._run_dir = run_dir
+        self._blank = Status(display_lag_ms=display_lag_ms)
+        self._timing = TimingReader(run_dir)
         self._guard = channels.box(run_dir, channels.GUARD_REPORT)
         self._servo = channels.box(run_dir, channels.SERVO_REPORT)
         self._arm = channels.box(run_dir, channels.ARM_STATE)
@@ -94,7 +108,8 @@ class StatusReader:
         arm = _fresh(self._arm.read(), now_ns)
         gateway = _fresh(self._gateway.read(), now_ns)
         found = {"arm": arm, "guard": guard, "servo": servo, "gateway": gateway, "media": media}
-        status = Status(missing=tuple(name for name, value in found.items() if value is None))
+        silent = tuple(name for name, value in found.items() if value is None)
+        status = _with_timing(replace(self._blank, missing=silent), self._timing.read(now_ns))
         if guard is not None:
             status = self._with_guard(status, guard)
         if servo is not None:
@@ -137,6 +152,19 @@ class StatusReader:
             return status
         except (OSError, ValueError, KeyError, TypeError) as error:
             return replace(status, record_error=f"record.json: {error}")
+
+
+def _with_timing(status: Status, loops: dict[str, LoopTimes]) -> Status:
+    servo, guard = loops.get("servo", LoopTimes()), loops.get("guard", LoopTimes())
+    return replace(
+        status,
+        servo_late_p99_us=servo.p99_us,
+        servo_late_p999_us=servo.p999_us,
+        guard_late_p99_us=guard.p99_us,
+        guard_late_p999_us=guard.p999_us,
+        late_max_us=max(servo.max_us, guard.max_us),
+        not_real_time=tuple(sorted({name for loop in loops.values() for name in loop.refused})),
+    )
 
 
 def as_json(status: Status) -> dict[str, object]:
