@@ -39,7 +39,7 @@ class Intention:
     approach_m_s: float = 0.015
     """Speed of the aim in free space."""
     felt_n: float = 2.0
-    """Force to be felt."""
+    """Force to be felt; 0: none is sought, only the approach speed counts."""
     notice_n: float = 0.3
     """Felt force that tells of contact."""
     gain_1_s: float = 0.6
@@ -96,6 +96,8 @@ class Operator:
     def _aim_speed(self) -> float:
         """Speed of the aim (m/s)."""
         i = self.intention
+        if i.felt_n <= 0.0:
+            return i.approach_m_s
         self.noticed = self.noticed or self.perceived_n > i.notice_n
         if not self.noticed:
             return i.approach_m_s

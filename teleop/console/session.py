@@ -25,7 +25,15 @@ from teleop.console.messages import (
     SimPerson,
 )
 from teleop.console.person import Person
-from teleop.console.view import Beat, Composer, LinkMeter, block_of, robot_side
+from teleop.console.view import (
+    NOTHING_SHOWN,
+    Beat,
+    Composer,
+    LinkMeter,
+    block_of,
+    robot_side,
+    shown_of,
+)
 from teleop.console.window import Window
 from teleop.scripted.client import ClientError, Door, PageClient
 from teleop.scripted.eyes import Eyes
@@ -85,6 +93,7 @@ class HandleSession:
         self._force_ns = 0
         self._seen_ns = 0
         self._eyes = Eyes()
+        self._shown = NOTHING_SHOWN
         self._composer: Composer | None = None
         self._decoder = msgspec.msgpack.Decoder(Telemetry)
         self._tasks: list[asyncio.Task[None]] = []
@@ -153,7 +162,8 @@ class HandleSession:
     def _on_telemetry(self, data: bytes) -> None:
         try:
             telemetry = self._decoder.decode(data)
-            State(telemetry.state), Cause(telemetry.first_out)
+            self._shown = shown_of(telemetry)
+            Cause(telemetry.first_out)
         except (msgspec.MsgspecError, ValueError):
             self.unreadable += 1
             return
@@ -194,7 +204,7 @@ class HandleSession:
     def _tell_loop_now(self) -> None:
         at_ns = now_ns()
         side = robot_side(
-            at_ns, self.force, self._force_ns, self.telemetry, self.meter.coupling(at_ns),
+            at_ns, self.force, self._force_ns, self._shown, self.meter.coupling(at_ns),
             self.block(), self._leg_limit_ms,
         )  # fmt: skip
         self._to_loop.write(side)

@@ -23,6 +23,7 @@ from safety.frame import (
     SafetyFrame,
     pack,
 )
+from safety.layout import Quat, Vec3
 from safety.states import State
 from teleop.console.messages import HandSide, RobotSide
 from transport.force_frame import ForceFrame
@@ -171,18 +172,35 @@ def block_of(now_ns: int, beat_ns: int, picture_ns: int, stale_ns: int) -> Block
     return Block.NONE
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the newest telemetry says, as far as the haptic loop needs it."""
+
+    state: State
+    haptic_ms: float
+    probe_p_m: Vec3
+    probe_q: Quat
+
+
+NOTHING_SHOWN = Shown(State.INIT, -1.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+
+
+def shown_of(t: Telemetry) -> Shown:
+    """The part of a telemetry message that the haptic loop needs."""
+    return Shown(State(t.state), t.haptic_ms, t.probe_p_m, t.probe_q)
+
+
 def robot_side(
     now_ns: int,
     frame: ForceFrame | None,
     heard_ns: int,
-    telemetry: Telemetry | None,
+    shown: Shown,
     coupling: Coupling,
     block: Block,
     leg_limit_ms: float,
 ) -> RobotSide:
     """The message for the haptic loop."""
-    t = telemetry
-    turn = log(from_quat(t.probe_q)) if t is not None else (0.0, 0.0, 0.0)
+    turn = log(from_quat(shown.probe_q))
     return RobotSide(
         stamp_ns=now_ns,
         heard_ns=heard_ns,
@@ -196,10 +214,10 @@ def robot_side(
         stiffness_n_m=frame.stiffness_n_m if frame else 0.0,
         damping_n_s_m=frame.damping_n_s_m if frame else 0.0,
         coupling=coupling,
-        leg_ms=t.haptic_ms if t is not None else -1.0,
+        leg_ms=shown.haptic_ms,
         leg_limit_ms=leg_limit_ms,
-        moving=t is not None and t.state in MOVING and block is Block.NONE,
+        moving=shown.state in MOVING and block is Block.NONE,
         block=block,
-        probe_p_m=t.probe_p_m if t is not None else (0.0, 0.0, 0.0),
+        probe_p_m=shown.probe_p_m,
         probe_r_rad=(turn[0], turn[1], turn[2]),
     )
