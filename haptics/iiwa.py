@@ -27,6 +27,9 @@ PROBE_P_GUIDE_M = (0.060, 0.0, -0.045)
 """Home of the needle tip on the guide of the probe bracket, probe frame: picture right. The needle
 passes 9 mm beside the edge of the array (30 mm from the centre) and crosses the picture's centre
 line 59 mm deep."""
+PROBE_ENTRY_M = 0.047
+"""Depth from home at which the needle meets the skin beside a pressed probe (4 mm behind its face)
+is nominal: the real skin may be some millimetres off."""
 PROBE_GUIDE_AXIS = (-0.5, 0.0, 0.8660254037844386)
 """Insertion axis: in the image plane, 30 degrees to the probe axis, towards the picture centre."""
 

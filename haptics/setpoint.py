@@ -142,6 +142,12 @@ class SetPoint:
         self.w_rad_s = _speed(self.w_rad_s, wanted_w, ACCELERATION_RAD_S2 * dt_s)
         return clamps | self._tilt(caps, dt_s) | self._advance(caps, dt_s)
 
+    def follow_none(self, hand: Hand) -> None:
+        """The hand moves without the robot: nothing of it is left to follow later."""
+        lead_p, lead_r = self.lead(hand)
+        self.anchor_p_m = add(self.anchor_p_m, lead_p)
+        self.anchor_r_rad = add(self.anchor_r_rad, lead_r)
+
     def freeze(self, dt_s: float) -> None:
         """Bring the set-point to rest and keep it there."""
         self.v_m_s = toward(self.v_m_s, ZERO, STOP_M_S2 * dt_s)

@@ -85,6 +85,8 @@ class NeedleWatch:
         """Follow the measured axis and place."""
         if self.home and not home and self.plan == NeedlePlan.CONFIRMED:
             self.attempts += 1
+        elif home and not self.home:
+            self.forget_plan()  # a further attempt is a new decision of both people
         self.home = home
         if self.plan != NeedlePlan.NONE and home and not self._in_place(arm):
             self.forget_plan()

@@ -30,7 +30,14 @@ PEERS: dict[Role, frozenset[str]] = {
 """Peer connections a role may offer."""
 
 EVENTS: dict[Role, frozenset[EventKind]] = {
-    Role.CONSOLE: frozenset({EventKind.STOP, EventKind.ACKNOWLEDGE, EventKind.MARK_ANSWER}),
+    Role.CONSOLE: frozenset(
+        {
+            EventKind.STOP,
+            EventKind.ACKNOWLEDGE,
+            EventKind.MARK_ANSWER,
+            EventKind.NEEDLE_ABORT,
+        }
+    ),
     Role.BEDSIDE: frozenset(
         {
             EventKind.STOP,
@@ -44,6 +51,8 @@ EVENTS: dict[Role, frozenset[EventKind]] = {
             EventKind.DECLARE_INSTRUMENT,
             EventKind.NEEDLE_CLEAR,
             EventKind.HANDOVER_CONFIRM,
+            EventKind.NEEDLE_CONFIRM,
+            EventKind.NEEDLE_ABORT,
         }
     ),
     Role.OBSERVER: frozenset(),

@@ -214,6 +214,73 @@ class LeaseRequest(Signal, frozen=True, tag="lease"):
     want: bool
 
 
+Picture = Annotated[float, Meta(ge=-0.2, le=0.3)]
+"""A coordinate in the picture's plane, probe frame (m)."""
+
+
+class Avoid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A vessel or bone that the expert marked in the picture."""
+
+    kind: Literal["vessel", "bone"]
+    x_m: Picture
+    z_m: Picture
+    radius_m: Annotated[float, Meta(ge=0.0, le=0.05)]
+
+
+class NeedlePath(Signal, frozen=True, tag="needle_path"):
+    """Console: the path that the expert proposes (target and entry as clicked). The server checks
+    it, tells guard, and shows it at the bedside."""
+
+    target_x_m: Picture
+    target_z_m: Picture
+    entry_x_m: Picture
+    entry_z_m: Picture
+    avoid: Annotated[tuple[Avoid, ...], Meta(max_length=8)] = ()
+
+
+class NeedleTip(Signal, frozen=True, tag="needle_tip"):
+    """Console: where the expert sees the tip in the picture."""
+
+    x_m: Picture
+    z_m: Picture
+
+
+class NeedleState(Signal, frozen=True, tag="needle"):
+    """Server to all pages: the needle's work (after each change, and on joining)."""
+
+    stage: Text64
+    """`teleop.needle.workflow.Stage` name."""
+    refused: Text64
+    """Why the last path was refused (`needle_refused.REASON`); empty: it was not."""
+    path: NeedlePath | None
+    depth_m: float
+    """From home to the target along the guide."""
+    offset_m: float
+    """Of the target from the guide's line."""
+    margin_vessel_m: float
+    margin_bone_m: float
+    """Least distance of the path from what was marked; -1: nothing marked."""
+    tips: tuple[tuple[float, float], ...]
+    """Where the tip was seen, (x, z)."""
+    report: NeedleReport | None
+
+
+class NeedleReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What came of an insertion."""
+
+    outcome: Text64
+    target_m: tuple[float, float]
+    tip_m: tuple[float, float]
+    """Last seen (x, z), or by the axis when it was not marked."""
+    seen: bool
+    error_m: float
+    depth_m: float
+    peak_force_n: float
+    punctures: int
+    attempts: int
+    seconds: float
+
+
 class Peers(Signal, frozen=True, tag="peers"):
     """Server: who is here."""
 
@@ -320,11 +387,39 @@ class Telemetry(msgspec.Struct, frozen=True, array_like=True):
     last_rejection: int
     links: tuple[LinkState, ...]
     """In the order of `Welcome.links`."""
+    not_real_time: bool
+    """A control loop was refused real-time rights: its cycles may be late."""
+    needle_v_m_s: float
+    """Speed ordered from the needle axis."""
+    needle_force_n: float
+    needle_plan: int
+    """`safety.states.NeedlePlan`."""
+    needle_goal_m: float
+    """Depth of the plan from home; 0: none."""
+    needle_advance: bool
+    punctures: int
+    """Counts membranes: each step is one "pop"."""
+    needle_gate: float
+    needle_pivot_rad: float
+    needle_attempts: int
 
 
-FromPage = Hello | Offer | Talk | Phrase | Event | Beat | ImageSettings | Ping | LeaseRequest
+FromPage = (
+    Hello | Offer | Talk | Phrase | Event | Beat | ImageSettings | Ping | LeaseRequest
+    | NeedlePath | NeedleTip
+)  # fmt: skip
 """Union of what a page may send."""
 FromServer = (
-    Challenge | Welcome | Refused | Answer | Talk | Phrase | ImageState | Pong | Peers | Status
+    Challenge
+    | Welcome
+    | Refused
+    | Answer
+    | Talk
+    | Phrase
+    | ImageState
+    | Pong
+    | Peers
+    | Status
+    | NeedleState
 )
 """Union of what the server sends."""

@@ -2,7 +2,7 @@
 
 Real: the needle law, the breathing gate, the axis with its watchdog, the aiming aid, plan, permit
 and watchdogs of guard, the link. Lumped: the arm (the probe follows the skin with a residual, a
-pivot happens at the rate that was permitted), contact force of the probe, picture (tip and target as
+pivot happens at the permitted rate), contact force of the probe, picture (tip and target as
 numbers with noise), bytes. Coordinates: along the guide's line from the entry point, in plane, off
 plane; tip and target in tissue coordinates, displaced by breathing.
 """

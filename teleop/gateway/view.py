@@ -73,6 +73,15 @@ NOTHING: Mapping[str, Any] = MappingProxyType(
         "stop_ms": -1.0,
         "stop_force_n": UNKNOWN,
         "needle_depth_m": UNKNOWN,
+        "needle_v_m_s": UNKNOWN,
+        "needle_force_n": UNKNOWN,
+        "needle_plan": 0,
+        "needle_goal_m": 0.0,
+        "needle_advance": False,
+        "punctures": 0,
+        "needle_gate": 0.0,
+        "needle_pivot_rad": 0.0,
+        "needle_attempts": 0,
         "powered": False,
         "braked": False,
         "simulated": False,
@@ -81,20 +90,24 @@ NOTHING: Mapping[str, Any] = MappingProxyType(
         "commands_accepted": 0,
         "commands_rejected": 0,
         "last_rejection": 0,
+        "not_real_time": False,
         "links": (),
     }
 )
 """Telemetry before anything was heard."""
 
 GUARD_SAME = (
+    "needle_advance", "needle_attempts",
     "causes", "live_causes", "epoch", "engagement", "slots_missed", "mark_ok", "stop_tested",
     "bedside_input", "bedside_page", "consent", "acknowledged", "deadman", "session", "powered",
     "braked", "simulated", "commands_accepted", "commands_rejected", "last_rejection",
 )  # fmt: skip
 GUARD_ENUMS = (
+    "needle_plan",
     "state", "first_out", "alarm", "step", "permit", "contact", "instrument", "clamps",
 )  # fmt: skip
 GUARD_NUMBERS = (
+    "needle_goal_m",
     "f_max_n", "v_max_m_s", "loop_ms", "age_ms", "image_ms", "haptic_ms", "qualified", "stop_ms",
     "stop_force_n",
 )  # fmt: skip
@@ -118,6 +131,7 @@ class Facts:
     loop: Percentiles
     age: Percentiles
     record_drops: int
+    not_real_time: bool
     links: tuple[LinkQuality, ...] = ()
     """Of the driving console."""
 
@@ -213,6 +227,7 @@ def _start(facts: Facts) -> dict[str, Any]:
         "age_p95_ms": facts.age.p95_ms,
         "age_p99_ms": facts.age.p99_ms,
         "record_drops": facts.record_drops,
+        "not_real_time": facts.not_real_time,
         "links": tuple(link_state(quality) for quality in facts.links),
     }
 
@@ -255,5 +270,10 @@ def _from_servo(servo: ServoReport, guard_clamps: int) -> dict[str, Any]:
         "force_ref_n": finite(servo.force_ref_n),
         "offset_m": finite(servo.offset_m),
         "clamps": guard_clamps | int(Clamp(servo.clamps)),
+        "needle_v_m_s": finite(servo.needle_v_m_s),
+        "needle_force_n": finite(servo.needle_force_n),
+        "punctures": servo.punctures,
+        "needle_gate": finite(servo.needle_gate),
+        "needle_pivot_rad": finite(servo.needle_pivot_rad),
         "servo_lateness_us": finite(servo.lateness_us),
     }

@@ -30,6 +30,7 @@ from safety.states import Clamp, ContactState, State
 from teleop.servo import state as plain
 from teleop.servo.drive import Drive, Goal, JointOrder
 from teleop.servo.law import Motion, Situation
+from teleop.servo.needle import turn_about_entry
 from teleop.servo.normal_axis import AxisMotion, NormalAxis
 from teleop.servo.permit_gate import Mode
 
@@ -141,6 +142,10 @@ class CartesianLaw:
         point = self._s.point
         if s.mode is not Mode.OPERATE:
             point.freeze(s.dt_s)
+            return Clamp.NONE
+        if s.turn_rad_s is not None:
+            point.follow_none(hand)
+            turn_about_entry(point, s.turn_rad_s, s.dt_s)
             return Clamp.NONE
         free = axis.held and self._s.axis.contact.state is ContactState.FREE
         caps = self._caps(s)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from haptics.bilateral.touch_cap import TouchCap
 from haptics.vec import ZERO, from_quat
@@ -22,6 +22,7 @@ from safety.messages import (
     ServoReport,
 )
 from safety.states import ArmInterface, Clamp, ContactState, PermitKind
+from teleop.servo import needle
 from teleop.servo import state as plain
 from teleop.servo.haptic_hand import TOUCHING, for_haptic_hand
 from teleop.servo.health import arm_usable, sensor_usable
@@ -66,6 +67,7 @@ class CoreState:
     drove: bool = False
     """The arm was driven since it was last at rest."""
     touch: TouchCap = field(default_factory=TouchCap)
+    needle: needle.NeedleState = field(default_factory=needle.NeedleState)
     failures: int = 0
     """Errors caught inside `step`; each ended in the brakes."""
 
@@ -124,16 +126,20 @@ class ServoCore:
         if mode in DRIVING:
             self._note_command(now_ns, inputs.permit)
         situation = self._situation(inputs, mode)
+        needle.follow(self._s.needle, situation)
         if mode is Mode.BRAKE or arm.braked:
             self._s.drove = False
+            needle.rest(self._s.needle, situation)
             motion = self._law.rest(situation)
             self._s.touch.observe(motion.contact in TOUCHING, situation.permit.new_contact)
             return self._outputs(inputs, motion, brake=mode is Mode.BRAKE, needle_v_m_s=0.0)
         self._s.drove = True
+        clamps = needle.drive(self._s.needle, situation, self._limits)
+        if situation.mode is Mode.OPERATE and inputs.permit.command.mode == needle.NEEDLE_MODE:
+            situation = replace(situation, turn_rad_s=self._s.needle.turn_rad_s)
         motion = self._law.drive(situation)
         self._s.touch.observe(motion.contact in TOUCHING, situation.permit.new_contact)
-        needle_v_m_s, clamps = needle_speed(situation, self._limits)
-        return self._outputs(inputs, motion, False, needle_v_m_s, clamps)
+        return self._outputs(inputs, motion, False, self._s.needle.v_m_s, clamps)
 
     def _situation(self, inputs: ServoInputs, mode: Mode) -> Situation:
         now_ns = inputs.now_ns
@@ -212,21 +218,11 @@ class ServoCore:
             overruns=0,
             yielding=motion.yielding,
             lapsed=s.gate.lapsed,
-            needle_v_m_s=0.0,
-            needle_force_n=math.nan,
-            needle_stiffness_n_m=0.0,
-            punctures=0,
-            needle_gate=0.0,
-            needle_pivot_rad=0.0,
+            needle_v_m_s=s.needle.v_m_s,
+            needle_force_n=s.needle.law.force.value if s.needle.law.force.primed else math.nan,
+            needle_stiffness_n_m=s.needle.law.stiffness.stiffness_n_m,
+            punctures=s.needle.law.puncture.count,
+            needle_gate=s.needle.open,
+            needle_pivot_rad=s.needle.pivot_rad,
             touch=s.touch.touch,
         )
-
-
-def needle_speed(s: Situation, limits: Limits) -> tuple[float, Clamp]:
-    """Needle speed along its guide (m/s): advance only where permitted, withdraw when operated."""
-    wanted = s.permit.command.needle_v_m_s
-    if s.mode is not Mode.OPERATE or s.permit.command.mode != 1:
-        return 0.0, Clamp.NONE
-    if wanted > 0.0 and not s.permit.needle_advance:
-        return 0.0, Clamp.NEEDLE_BLOCKED
-    return max(-limits.needle_v_m_s, min(limits.needle_v_m_s, wanted)), Clamp.NONE

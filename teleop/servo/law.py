@@ -25,6 +25,9 @@ class Situation:
     base_rot_probe: Mat
     permit: Permit
     """In YIELD: the last accepted one; only what already happened may be taken from it."""
+    turn_rad_s: float | None = None
+    """Needle mode: turn the guide about the entry point at this speed; the hand does not move the
+    probe. None: probe mode."""
 
 
 @dataclass(frozen=True, slots=True)
