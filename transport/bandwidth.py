@@ -23,6 +23,7 @@ BASE_NS = 10_000_000_000
 RATE_NS = 500_000_000
 """Window of the arriving rate."""
 BACK_OFF = 0.85
+FURTHER = 0.9
 REPEAT_NS = 200_000_000
 """Shortest time between two estimates."""
 _RTP_HZ = 90_000
@@ -41,6 +42,7 @@ class DelayTrend:
         self._queues: deque[int] = deque(maxlen=FRAMES)
         self._begun_ns: int | None = None
         self._told_ns: int | None = None
+        self._told_kbps = 0.0
         self.queue_ns = 0
         """How long the newest frame waited beyond the shortest."""
 
@@ -82,8 +84,12 @@ class DelayTrend:
             return None  # neither the least delay nor the rate is known yet
         if self._told_ns is not None and now_ns - self._told_ns < REPEAT_NS:
             return None
-        self._told_ns = now_ns
-        return BACK_OFF * self.arriving_kbps()
+        estimate_kbps = BACK_OFF * self.arriving_kbps()
+        if self._told_ns is not None and now_ns - self._told_ns < RATE_NS:
+            # Still too much: said by a lower figure, since a sender listens for a fall.
+            estimate_kbps = min(estimate_kbps, FURTHER * self._told_kbps)
+        self._told_ns, self._told_kbps = now_ns, estimate_kbps
+        return estimate_kbps
 
     def _has_queue(self) -> bool:
         standing = len(self._queues) == FRAMES and min(self._queues) > QUEUE_NS

@@ -8,6 +8,7 @@ front of the narrow link, and the expert would steer by old ones.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 _STEPS = ((1.0, 1.0), (0.7, 1.0), (0.5, 1.0), (0.35, 1.0), (0.25, 0.75), (0.125, 0.5))
@@ -24,8 +25,13 @@ SPARE = 0.95
 TOO_MUCH_LOSS = 0.10
 """Loss of a link that is too narrow; below, loss is the link's own (Google congestion control)."""
 QUEUE_MS = 50.0
-"""Growth of the round trip over its least that means a standing queue."""
-SETTLE_NS = 500_000_000
+"""Growth of the round trip over its least that means a standing queue, in two reports in a row."""
+HIGH_QUEUE_MS = 150.0
+"""Growth that means it in one report."""
+FALLEN = 0.97
+"""An estimate below this share of the last one is news of trouble. A browser's estimate climbs only
+slowly after a fall, so that a low one that stays is not."""
+SETTLE_NS = 300_000_000
 """After a step down the next report still speaks of the rate before."""
 CLEAN_NS = 5_000_000_000
 """Time without trouble before a step up."""
@@ -86,14 +92,26 @@ class Ladder:
         self._wait_ns = [CLEAN_NS] * len(steps)
         """Time without trouble before a climb to each rung."""
         self._queued = 0
+        self._estimate_kbps = math.inf
         self._round_trips: list[tuple[int, float]] = []
 
-    def reported(self, sign: Sign, sent_kbps: float, now_ns: int) -> bool:
-        """Take a report while `sent_kbps` are sent; True: the link is too narrow for that."""
+    def reported(self, sign: Sign, sent_kbps: float, now_ns: int, copies: int = 1) -> bool:
+        """Take a report; True: the link is too narrow for what is sent.
+
+        Args:
+            sign: what the viewer says.
+            sent_kbps: what is sent to it, each packet counted once.
+            now_ns: now.
+            copies: how often each packet is sent. Viewers count one, so that the link carries more
+                than they say; where it then carries one copy, the copies are to end first.
+        """
         carries_kbps = self._carries(sign, sent_kbps, now_ns)
         if carries_kbps is None:
             return False
         self._trouble_ns = now_ns
+        carries_kbps *= copies
+        if copies > 1 and carries_kbps >= sent_kbps:
+            return True
         if now_ns - self._moved_ns >= SETTLE_NS or self._climbed:
             self._down(carries_kbps, now_ns)
         return True
@@ -110,7 +128,7 @@ class Ladder:
 
     def _carries(self, sign: Sign, sent_kbps: float, now_ns: int) -> float | None:
         """What the link carries, when that is less than what is sent."""
-        if sign.estimate_kbps is not None and sign.estimate_kbps < SPARE * sent_kbps:
+        if sign.estimate_kbps is not None and self._fell(sign.estimate_kbps, sent_kbps):
             return sign.estimate_kbps
         if sign.loss is not None and sign.loss >= TOO_MUCH_LOSS:
             return sent_kbps * (1.0 - 0.5 * sign.loss)
@@ -118,13 +136,17 @@ class Ladder:
             return 0.85 * sent_kbps
         return None
 
+    def _fell(self, estimate_kbps: float, sent_kbps: float) -> bool:
+        last_kbps, self._estimate_kbps = self._estimate_kbps, estimate_kbps
+        return estimate_kbps < min(SPARE * sent_kbps, FALLEN * last_kbps)
+
     def _has_queue(self, round_trip_ms: float, now_ns: int) -> bool:
-        """Two reports in a row that are far above the least."""
+        """The round trip is far above its least."""
         kept = [(at, ms) for at, ms in self._round_trips if now_ns - at < LEAST_NS]
         self._round_trips = [*kept, (now_ns, round_trip_ms)]
-        least_ms = min(ms for _, ms in self._round_trips)
-        self._queued = self._queued + 1 if round_trip_ms - least_ms > QUEUE_MS else 0
-        return self._queued >= 2
+        queue_ms = round_trip_ms - min(ms for _, ms in self._round_trips)
+        self._queued = self._queued + 1 if queue_ms > QUEUE_MS else 0
+        return self._queued >= 2 or queue_ms > HIGH_QUEUE_MS
 
     def _down(self, carries_kbps: float, now_ns: int) -> None:
         """To the best rung that the link carries, one step at least."""

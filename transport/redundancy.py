@@ -17,7 +17,7 @@ them a receiver reports no loss, and the link would be tried naked every half mi
 SOON_NS = 60_000_000_000
 LOSS_FEW = 0.002
 """Reported share of lost packets that counts as loss."""
-CONGESTED_NS = 5_000_000_000
+CONGESTED_NS = 30_000_000_000
 """How long duplicates stay off after the link was seen to be too narrow."""
 
 

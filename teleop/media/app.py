@@ -135,7 +135,8 @@ class MediaApp:
         """A viewer reported: too narrow a link costs quality, and gets no duplicates."""
         sign = Sign(report.loss, report.round_trip_ms, report.estimate_kbps)
         sent_kbps = self._rate.kbps(report.at_ns)
-        if self._quality.reported(peer, sign, sent_kbps, report.at_ns):
+        copies = 2 if self._peers.is_duplicating(peer) else 1
+        if self._quality.reported(peer, sign, sent_kbps, report.at_ns, copies):
             self._peers.congested(peer)
 
     def _follow_links(self, now: int) -> None:

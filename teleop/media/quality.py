@@ -47,10 +47,12 @@ class Quality:
         """A viewer is gone."""
         self._ladders.pop(name, None)
 
-    def reported(self, name: str, sign: Sign, sent_kbps: float, now_ns: int) -> bool:
+    def reported(
+        self, name: str, sign: Sign, sent_kbps: float, now_ns: int, copies: int = 1
+    ) -> bool:
         """Take a viewer's report; True: its link is too narrow for what is sent."""
         ladder = self._ladders.get(name)
-        return ladder is not None and ladder.reported(sign, sent_kbps, now_ns)
+        return ladder is not None and ladder.reported(sign, sent_kbps, now_ns, copies)
 
     def choose(self, leading: str, now_ns: int) -> Rung:
         """The quality for now; `leading` is the session that drives, empty: nobody."""

@@ -127,6 +127,23 @@ def test_heavy_loss_and_a_standing_queue_each_step_down() -> None:
     assert queued.at > 0
 
 
+def test_a_low_estimate_that_stays_is_no_new_trouble() -> None:
+    ladder = Ladder(STEPS, 0)
+    assert ladder.reported(Sign(estimate_kbps=3000.0), 8000.0, S)
+    fallen = ladder.at
+    for tenth in range(1, 60):
+        assert not ladder.reported(Sign(estimate_kbps=3000.0), 3500.0, S + tenth * 100 * MS)
+    assert ladder.tick(7 * S) == fallen - 1, "what a browser says slowly does not keep it down"
+
+
+def test_where_one_copy_fits_the_copies_end_and_the_quality_stays() -> None:
+    ladder = Ladder(STEPS, 0)
+    assert ladder.reported(Sign(estimate_kbps=6000.0), 8000.0, S, copies=2)
+    assert ladder.at == 0
+    assert ladder.reported(Sign(estimate_kbps=1500.0), 8000.0, 2 * S, copies=2)
+    assert STEPS[ladder.at].bitrate_kbps <= 3000
+
+
 def test_one_fall_is_not_counted_twice_while_it_settles() -> None:
     ladder = Ladder(STEPS, 0)
     ladder.reported(Sign(estimate_kbps=6000.0), 8000.0, S)
@@ -182,7 +199,9 @@ def test_a_narrow_link_gets_no_duplicates() -> None:
     decision.lost(0)
     decision.congested(S)
     assert not decision.is_on(S)
-    assert decision.is_on(7 * S)
+    decision.lost(20 * S)
+    assert not decision.is_on(21 * S)
+    assert decision.is_on(32 * S)
 
 
 @pytest.mark.parametrize("mode", [Duplicates.ON, Duplicates.OFF])

@@ -219,6 +219,11 @@ class VideoPeers:
         at_ns = now_ns()
         return sum(peer.redundancy.is_on(at_ns) for peer in self._peers.values())
 
+    def is_duplicating(self, name: str) -> bool:
+        """Whether a viewer's packets are sent twice at present."""
+        peer = self._peers.get(name)
+        return peer is not None and peer.redundancy.is_on(now_ns())
+
     def congested(self, name: str) -> None:
         """Tell that a viewer's link carries less than is sent: no duplicates for a while."""
         peer = self._peers.get(name)
