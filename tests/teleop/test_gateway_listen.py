@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from gateway_harness import Client, Process, running, start, world_in
 
-from teleop.config import Config, Network
+from teleop.config import Config, Link, Network
 from teleop.gateway.errors import StartError
 from teleop.gateway.listen import Door, Listener, open_listener, with_links
 from teleop.gateway.pages import security_policy
