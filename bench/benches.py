@@ -10,5 +10,6 @@ BENCHES: tuple[tuple[str, str], ...] = (
     ("force", "bench.force.cli"),
     ("haptics", "bench.haptics.cli"),
     ("watchdog", "bench.watchdog.cli"),
+    ("timing", "bench.timing.cli"),
 )
 """A new bench adds a row."""
