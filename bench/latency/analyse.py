@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from statistics import fmean
 
+import msgspec
+
 from bench.kit.model import Figure, Measured, Series
 from bench.kit.stats import finite, percentile, share_within, summary
 from bench.latency.log import Quality, ReceiverLog, Seen, SenderLog, Sent
@@ -50,14 +52,19 @@ def measured(spec: Spec, sender: SenderLog, receiver: ReceiverLog) -> Measured:
     pairs = _pairs(sent, receiver.seen)
     decoded = _latency(DECODED, start_ns, sent, pairs, lambda r: r.decoded_ns)
     series = [decoded]
+    shown = _superseded(pairs)
     if any(one.presented_ns for one in receiver.seen):
-        series.append(_latency(PRESENTED, start_ns, sent, pairs, lambda r: r.presented_ns))
+        series.append(_latency(PRESENTED, start_ns, sent, shown, lambda r: r.presented_ns))
     pixels = _pixels(start_ns, end_ns, receiver.seen)
     stages = list(_stages(start_ns, pairs))
     figures = [f for s in series for f in summary(s)] + list(summary(pixels))
     figures += [*share_within(decoded, IN_TIME_MS), _longest_gap(start_ns, end_ns, receiver.seen)]
     figures += [*_losses(spec, sent, pairs, (start_ns, end_ns)), *_agreement(pairs)]
     figures += [f for s in stages for f in summary(s, (50.0, 99.0))]
+    if len(series) > 1 and pairs:
+        skipped = 100.0 * sum(r.presented_ns == 0 for _, r in pairs) / len(pairs)
+        figures.append(Figure("frames replaced by newer ones on the screen", "%", skipped,
+                              len(pairs)))  # fmt: skip
     figures += [*_traffic(sender, sent, receiver), *_quality(receiver.quality)]
     return Measured(tuple(figures), (*series, pixels, *stages), (), tuple(_notes(pairs)))
 
@@ -87,9 +94,26 @@ def _latency(
     )  # fmt: skip
 
 
+def _superseded(pairs: Pairs) -> Pairs:
+    """Pictures that were never presented because a newer one was: they count as presented then.
+
+    A screen shows at most one picture per refresh; what it skips is not late, it is out of date.
+    """
+    out: Pairs = []
+    newer_ns = 0
+    for s, r in sorted(pairs, key=lambda pair: pair[0].acquired_ns, reverse=True):
+        newer_ns = r.presented_ns or newer_ns
+        out.append((s, msgspec.structs.replace(r, presented_ns=newer_ns)))
+    return out[::-1]
+
+
 def _pixels(start_ns: int, end_ns: int, seen: Sequence[Seen]) -> Series:
     """Latency by the stamp in the picture; needs nothing from the sender."""
-    read = [r for r in seen if r.number >= 0 and start_ns <= r.time_us * 1000 < end_ns]
+    first: dict[int, Seen] = {}
+    for r in seen:  # with several links, the first copy counts
+        if r.number >= 0 and start_ns <= r.time_us * 1000 < end_ns:
+            first.setdefault(r.time_us, r)
+    read = list(first.values())
     values = tuple(round((r.decoded_ns - r.time_us * 1000) / 1e6, 4) for r in read)
     at_s = tuple(round((r.time_us * 1000 - start_ns) / 1e9, 4) for r in read)
     return Series("glass to decoded by pixels", "ms", values, at_s, line_at=IN_TIME_MS)
@@ -139,6 +163,9 @@ def _agreement(pairs: Pairs) -> Iterable[Figure]:
 def _traffic(sender: SenderLog, sent: Sequence[Sent], receiver: ReceiverLog) -> Iterable[Figure]:
     yield Figure("CPU sender", "% of a core", sender.cpu_percent)
     yield Figure("CPU receiver", "% of a core", receiver.cpu_percent)
+    if receiver.seen:
+        smaller = 100.0 * receiver.smaller / len(receiver.seen)
+        yield Figure("pictures sent smaller", "%", smaller, len(receiver.seen))
     sizes = [one.size for one in sent if one.size]
     if len(sent) > 1 and sizes:
         span_s = (sent[-1].acquired_ns - sent[0].acquired_ns) / 1e9

@@ -103,7 +103,7 @@ def receive(host: str, out: Path, pictures: Path) -> None:
     link.settimeout(WAIT_S)
     _say(host=host, port=link.getsockname()[1])
     _line()
-    decoder, assembly, viewer, meter = low_delay_decoder(), Assembly(), Viewer(), Meter()
+    decoder, assembly, viewer, meter = low_delay_decoder(), Assembly(), Viewer(pictures), Meter()
     errors = 0
     while not _told():
         try:
@@ -123,7 +123,7 @@ def receive(host: str, out: Path, pictures: Path) -> None:
             rows = memoryview(plane)
             viewer.look(_luma(rows, plane.line_size, frame), now_ns(), -1, arrived_ns, arrived_ns)
     cpu = meter.percent()
-    log.write(out, log.ReceiverLog(viewer.seen, viewer.quality(pictures), errors, cpu))
+    log.write(out, log.ReceiverLog(viewer.seen, viewer.quality(), errors, cpu))
 
 
 def _luma(rows: memoryview, line_size: int, frame: av.VideoFrame) -> Any:

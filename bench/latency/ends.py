@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from bench.latency import log, pixelstamp
@@ -34,30 +35,38 @@ class Feed:
 
 
 class Viewer:
-    """Reads the stamp of every picture, keeps a few for the judgement of quality."""
+    """Reads the stamp of every picture, keeps a few for the judgement of quality.
 
-    def __init__(self) -> None:
+    A picture that was sent smaller (quality steps down before latency does) is first brought to
+    its full size, as a screen would: its stamp is read there, and its blur counts.
+    """
+
+    def __init__(self, sequence: Path) -> None:
+        self._pictures: Pictures = np.load(sequence, mmap_mode="r")
         self.seen: list[log.Seen] = []
+        self.smaller = 0
+        """Pictures that were sent below their full size."""
         self._kept: list[tuple[int, Pictures]] = []
 
     def look(
         self, luma: Pictures, decoded_ns: int, rtp: int = -1, arrived_ns: int = 0, begun_ns: int = 0
     ) -> None:
         """Take a new picture."""
+        height, width = self._pictures.shape[1:]
+        if luma.shape != (height, width):
+            self.smaller += 1
+            luma = np.asarray(cv2.resize(luma, (width, height)), np.uint8)
         stamp = pixelstamp.read(luma)
         number, time_us = (-1, 0) if stamp is None else stamp
         self.seen.append(log.Seen(rtp, number, time_us, arrived_ns, begun_ns, decoded_ns))
         if number >= 0 and len(self.seen) % QUALITY_EVERY == 0 and len(self._kept) < MOST_KEPT:
             self._kept.append((number, luma.copy()))
 
-    def quality(self, sequence: Path | None) -> list[log.Quality]:
+    def quality(self) -> list[log.Quality]:
         """Compare what was kept with the source."""
-        if sequence is None:
-            return []
-        pictures: Pictures = np.load(sequence, mmap_mode="r")
         out = []
         for number, luma in self._kept:
-            source = np.asarray(pictures[index_of(number, len(pictures))])
+            source = np.asarray(self._pictures[index_of(number, len(self._pictures))])
             out.append(log.Quality(psnr_db(source, luma), ssim(source, luma)))
         return out
 

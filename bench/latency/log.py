@@ -41,6 +41,8 @@ class ReceiverLog(msgspec.Struct, frozen=True):
     quality: list[Quality] = []
     errors: int = 0
     cpu_percent: float = 0.0
+    smaller: int = 0
+    """Pictures that were sent below their full size."""
 
 
 class Sent(msgspec.Struct, frozen=True, array_like=True):

@@ -49,6 +49,7 @@ class Step(msgspec.Struct, frozen=True):
     viewers: int
     cpu_percent: float
     fps: float
+    kbps: float
 
 
 class Crowd:
@@ -83,8 +84,8 @@ def growth(spec: GrowthSpec) -> Measured:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="teleop-bench-")))
         where = stack.enter_context(place("loopback", spec.seconds, spec.seed))
         pictures = pictures_of(picture, folder)
-        # Duplicates are for links with loss; this is about the cost of a viewer.
-        video = {"duplicates": "off"}
+        # The same load for every number of viewers: no duplicates, no steps down in quality.
+        video = {"duplicates": "off", "ladder": False}
         media = stack.enter_context(media_in(folder, picture, pictures, where, video=video))
         crowd = Crowd(media, stack)
         steps = []
@@ -100,7 +101,9 @@ def _step(media: Media, viewers: int, seconds: float) -> Step:
     before = len(media.stamps)
     media.meter()
     wait(seconds, media)
-    return Step(viewers, media.cpu_percent(), round((len(media.stamps) - before) / seconds, 2))
+    cpu, status = media.cpu_percent(), media.status()
+    fps = round((len(media.stamps) - before) / seconds, 2)
+    return Step(viewers, cpu, fps, 0.0 if status is None else round(status.bitrate_kbps, 1))
 
 
 def figures(steps: Sequence[Step], pictures: int) -> Measured:
@@ -111,6 +114,7 @@ def figures(steps: Sequence[Step], pictures: int) -> Measured:
     slope = sum((n - mean_n) * (c - mean_cpu) for n, c in zip(counts, cpu, strict=True)) / spread
     rows = [Figure(f"CPU media, {s.viewers} viewers", "% of a core", s.cpu_percent) for s in steps]
     rows += [Figure(f"pictures per second, {s.viewers} viewers", "1/s", s.fps) for s in steps]
+    rows += [Figure(f"bitrate, {s.viewers} viewers", "kb/s", s.kbps) for s in steps]
     rows.append(Figure("CPU per extra viewer", "% of a core", round(slope, 2), len(steps)))
     rows.append(Figure("pictures received by all viewers", "", float(pictures)))
     series = Series("CPU media", "% of a core", tuple(cpu), tuple(map(float, counts)))

@@ -24,7 +24,7 @@ from transport.webrtc.receive import Picture, VideoReceiver
 async def run(out: Path, sequence: Path, addresses: Sequence[str]) -> None:
     """Connect, look until told to stop, store the log."""
     use_addresses(list(addresses))
-    lines, viewer, lock = await Lines.open(), Viewer(), threading.Lock()
+    lines, viewer, lock = await Lines.open(), Viewer(sequence), threading.Lock()
 
     def look(picture: Picture) -> None:
         with lock:  # each link has a decoder, and each decoder a thread
@@ -41,7 +41,7 @@ async def run(out: Path, sequence: Path, addresses: Sequence[str]) -> None:
     await lines.read()
     cpu, errors = meter.percent(), sum(one.decoder.errors for one in receivers)
     viewer.seen.sort(key=lambda seen: seen.decoded_ns)
-    log.write(out, log.ReceiverLog(viewer.seen, viewer.quality(sequence), errors, cpu))
+    log.write(out, log.ReceiverLog(viewer.seen, viewer.quality(), errors, cpu, viewer.smaller))
     for one in receivers:
         await one.close()
 

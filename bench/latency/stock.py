@@ -33,7 +33,7 @@ async def send(codec: str, fps: float, out: Path, pictures: Path) -> None:
 
 async def receive(codec: str, fps: float, out: Path, pictures: Path) -> None:
     """Offer and look until told to stop."""
-    lines, viewer = await Lines.open(), Viewer()
+    lines, viewer = await Lines.open(), Viewer(pictures)
 
     def look(frame: av.VideoFrame) -> None:
         viewer.look(luma_of(frame), now_ns())
@@ -44,7 +44,7 @@ async def receive(codec: str, fps: float, out: Path, pictures: Path) -> None:
     meter = Meter()
     await lines.read()
     cpu = meter.percent()
-    log.write(out, log.ReceiverLog(viewer.seen, viewer.quality(pictures), cpu_percent=cpu))
+    log.write(out, log.ReceiverLog(viewer.seen, viewer.quality(), cpu_percent=cpu))
     await receiver.close()
 
 

@@ -112,7 +112,7 @@ def ours_chromium(spec: Spec) -> Measured:
         pictures = pictures_of(spec, folder)
         with page_server(where) as origin, media_in(folder, spec, pictures, where) as media:
             page = open_probe(play, origin, where)
-            answer = media.answer("bench", str(page.evaluate("probe.offer('h264')")))
+            answer = media.answer("bench", str(page.evaluate(f"probe.offer('h264', {spec.width})")))
             page.evaluate("sdp => probe.accept(sdp)", answer)
             wait(CONNECT_S + WARM_UP_S, media)
             clock = clock_of(page)
@@ -129,7 +129,8 @@ def ours_chromium(spec: Spec) -> Measured:
             sent = media.sent()
             assert page.context.browser is not None
             page.context.browser.close()
-    receiver = log.ReceiverLog(seen_of(raw, clock), cpu_percent=round(browser_cpu, 1))
+    receiver = log.ReceiverLog(seen_of(raw, clock), cpu_percent=round(browser_cpu, 1),
+                               smaller=int(raw["smaller"]))  # fmt: skip
     found = measured(spec, log.SenderLog(sent, media_cpu), receiver)
     return with_network(with_page_figures(found, clock, stats), where)
 

@@ -173,7 +173,7 @@ def test_commands_count_once_and_lost_ones_are_late() -> None:
 
 
 def test_growth_is_the_slope() -> None:
-    found = growth_figures([Step(n, 20.0 + 3.0 * n, 30.0) for n in (1, 2, 4, 8)], 10)
+    found = growth_figures([Step(n, 20.0 + 3.0 * n, 30.0, 4000.0) for n in (1, 2, 4, 8)], 10)
     by_name = {f.name: f.value for f in found.figures}
     assert by_name["CPU per extra viewer"] == pytest.approx(3.0)
 
@@ -197,3 +197,18 @@ def test_every_target_names_a_case_of_the_plan_and_every_case_can_be_run() -> No
         msgspec.json.decode(case.config, type=AnySpec)
     assert sum(case.expected_s for case in cases.plan(cases.Wanted(quick=True))) < 55.0
     assert sum(case.expected_s for case in plan) < 15 * 60
+
+
+def test_a_picture_that_a_newer_one_replaced_counts_as_presented_then() -> None:
+    sent, seen = stream(6.0, 10.0)
+    shown = [
+        msgspec.structs.replace(one, presented_ns=one.decoded_ns + 5_000_000 if n % 3 else 0)
+        for n, one in enumerate(seen)
+    ]
+    found = judged(sent, shown)
+    assert value(found, "glass to presented p50") == pytest.approx(15.0, abs=0.01)
+    assert value(found, "glass to presented max") == pytest.approx(15.0 + 1000 / 30, abs=0.01)
+    replaced = value(found, "frames replaced by newer ones on the screen")
+    assert replaced == pytest.approx(100 / 3, abs=1.0)
+    never = [msgspec.structs.replace(one, presented_ns=0) for one in seen[90:]]
+    assert value(judged(sent, shown[:90] + never), "glass to presented p99") is None

@@ -5,7 +5,7 @@
 const BLOCK = 16, BITS = 72, LIMIT = 126, UNSURE = 30;
 const decoded = [];    // [media time us, rtp or -1, number or -1, stamp us, now ms]
 const presented = [];  // [media time us, rtp or -1, now ms, expected display ms, presented frames]
-let connection = null;
+let connection = null, fullWidth = 640, smaller = 0;
 
 const CRC = new Uint32Array(256).map((_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
@@ -17,15 +17,17 @@ function crc32(bytes) {
   return (c ^ 0xffffffff) >>> 0;
 }
 
-// Pixels 4 to 11 of each block, as in bench/latency/pixelstamp.py.
-function readStamp(luma, stride, columns) {
+// The middle half of each block, as in bench/latency/pixelstamp.py. `block` is smaller than 16
+// where the picture was sent below its full size.
+function readStamp(luma, stride, columns, block) {
   const bytes = new Uint8Array(9);
   for (let bit = 0; bit < BITS; bit++) {
-    const x = (bit % columns) * BLOCK, y = Math.floor(bit / columns) * BLOCK;
-    let sum = 0;
-    for (let r = 4; r < 12; r++)
-      for (let c = 4; c < 12; c++) sum += luma[(y + r) * stride + x + c];
-    const mean = sum / 64;
+    const left = (bit % columns) * block, top = Math.floor(bit / columns) * block;
+    let sum = 0, count = 0;
+    for (let y = Math.ceil(top + block / 4); y < top + block * 3 / 4; y++)
+      for (let x = Math.ceil(left + block / 4); x < left + block * 3 / 4; x++, count++)
+        sum += luma[y * stride + x];
+    const mean = sum / count;
     if (Math.abs(mean - LIMIT) < UNSURE) return null;
     if (mean > LIMIT) bytes[bit >> 3] |= 0x80 >> (bit & 7);
   }
@@ -36,11 +38,15 @@ function readStamp(luma, stride, columns) {
 }
 
 async function stampOf(frame) {
-  const columns = Math.floor(frame.codedWidth / BLOCK), rows = Math.ceil(BITS / columns);
-  const rect = {x: 0, y: 0, width: columns * BLOCK, height: rows * BLOCK};
+  const block = BLOCK * frame.displayWidth / fullWidth;
+  if (frame.displayWidth < fullWidth) smaller++;
+  const columns = Math.floor(fullWidth / BLOCK), rows = Math.ceil(BITS / columns);
+  const even = (size, most) => Math.min(most, 2 * Math.ceil(size / 2));
+  const rect = {x: 0, y: 0, width: even(columns * block, frame.codedWidth),
+    height: even(rows * block, frame.codedHeight)};
   const data = new Uint8Array(frame.allocationSize({rect}));
   const [luma] = await frame.copyTo(data, {rect});
-  return readStamp(data.subarray(luma.offset), luma.stride, columns);
+  return readStamp(data.subarray(luma.offset), luma.stride, columns, block);
 }
 
 async function watchDecoded(track) {
@@ -73,7 +79,8 @@ async function gathered(pc) {
   }));
 }
 
-async function offer(codec) {
+async function offer(codec, width) {
+  fullWidth = width;
   connection = new RTCPeerConnection();
   const transceiver = connection.addTransceiver("video", {direction: "recvonly"});
   const wanted = RTCRtpReceiver.getCapabilities("video").codecs.filter((c) =>
@@ -117,4 +124,4 @@ async function stats() {
   return {};
 }
 
-window.probe = {offer, accept, clock, stats, log: () => ({decoded, presented})};
+window.probe = {offer, accept, clock, stats, log: () => ({decoded, presented, smaller})};
