@@ -105,6 +105,7 @@ class Pump:
             self._command.check(at_ns)
         if self._slow(at_ns):
             self._sources.poll_record()
+            self._sources.poll_timing()
 
     def _beat(self, at_ns: int) -> None:
         """A heartbeat carries a stamp once: a silent guard is not covered up."""
@@ -119,6 +120,7 @@ class Pump:
         due, moved = self._telemetry(at_ns), self._guard_moved()
         if due:
             self._sources.sample(at_ns)
+            self._actions.needle.follow(at_ns)
         elif not moved:
             return
         telemetry = compose(self._sources.facts(at_ns, self._links(at_ns)))

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from safety.limits import Limits
-from safety.messages import ArmState, GuardReport, MediaStatus, ServoReport
+from safety.messages import ArmState, GuardReport, LoopTiming, MediaStatus, ServoReport
 from teleop import channels
 from teleop.gateway.view import Facts
 from transport.local.mailbox import Mailbox
@@ -39,6 +39,10 @@ class Sources:
         self._media: Mailbox[MediaStatus] = channels.box(run_dir, channels.MEDIA_STATUS)
         self._record = run_dir / RECORD_FILE
         self._record_drops = 0
+        self._timing: list[Mailbox[LoopTiming]] = [
+            channels.box(run_dir, channel) for channel in channels.TIMING.values()
+        ]
+        self._not_real_time = False
         self._guard_ns = _silence_ns(limits.own_gap_ms)
         self._servo_ns = _silence_ns(limits.servo_silent_ms)
         self._arm_ns = _silence_ns(limits.arm_silent_ms)
@@ -99,8 +103,14 @@ class Sources:
             loop=self._loop.percentiles(now_ns),
             age=self._age.percentiles(now_ns),
             record_drops=self._record_drops,
+            not_real_time=self._not_real_time,
             links=links,
         )
+
+    def poll_timing(self) -> None:
+        """Read whether every control loop has the rights that it asked for (each second)."""
+        told = [t for t in map(_value, self._timing) if t is not None and t.asked]
+        self._not_real_time = not all(t.fifo and t.locked and t.pinned for t in told)
 
     def poll_record(self) -> None:
         """Read how many records the recording lost (each second; absent: no recording)."""

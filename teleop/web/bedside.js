@@ -138,6 +138,7 @@ class Bedside {
     const words = [];
     if (telemetry && !telemetry.live) words.push("banner.not_live");
     if (telemetry?.widened) words.push("banner.widened");
+    if (telemetry?.not_real_time) words.push("banner.not_real_time");
     if (telemetry?.simulated) words.push("banner.simulated");
     const text = words.map((key) => t(key)).join("|");
     if (text === this.bannerText) return;

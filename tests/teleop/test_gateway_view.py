@@ -37,7 +37,7 @@ def facts(**changes: Any) -> Facts:
     base = Facts(
         now_ns=report.stamp_ns + 1_000_000, seq=1, report=report, guard_alive=True, servo=SERVO,
         arm=arm_of(), arm_alive=True, media=MEDIA, loop=Percentiles(30.0, 40.0, 45.0),
-        age=EMPTY, record_drops=3,
+        age=EMPTY, record_drops=3, not_real_time=True,
     )  # fmt: skip
     return replace(base, **changes)
 
@@ -47,6 +47,7 @@ def test_everything_alive() -> None:
     assert (t.state, t.contact_state) == (State.ACTIVE, ContactState.PRESS)
     assert t.clamps == Clamp.SPEED | Clamp.HAND_SLIP
     assert (t.force_n, t.force_ref_n, t.fps, t.record_drops) == (4.9, 5.0, 30.0, 3)
+    assert t.not_real_time
     assert (t.loop_p50_ms, t.loop_p99_ms, t.age_p50_ms) == (30.0, 45.0, -1.0)
     assert t.needle_depth_m == UNKNOWN
 

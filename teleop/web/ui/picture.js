@@ -5,7 +5,7 @@ import { Callipers } from "./callipers.js";
 import { $, fitCanvas, fixed, make, setData, setText, show } from "./dom.js";
 import { drawBodyMark, drawOrientation, drawScaleBar, visibleRect } from "./marks.js";
 
-const CALM = new Set(["banner.simulated", "banner.widened"]); // Standing facts: in the corner.
+const CALM = new Set(["banner.simulated", "banner.widened", "banner.not_real_time"]); // Standing facts: in the corner.
 const NO_STATE = { mm_per_px: 0, apex_x_px: 0, apex_y_px: 0, depth_m: 0, live: true, source: "" };
 
 export class Picture {
@@ -82,6 +82,7 @@ export class Picture {
       this.flags = {
         simulated: telemetry.simulated,
         widened: telemetry.widened,
+        notRealTime: telemetry.not_real_time,
         live: telemetry.live,
         observeOnly: telemetry.observe_only,
       };
@@ -102,6 +103,7 @@ export class Picture {
     if (live === "replay") words.push("banner.not_live");
     if (this.frozen) words.push("banner.frozen");
     if (this.flags.widened) words.push("banner.widened");
+    if (this.flags.notRealTime) words.push("banner.not_real_time");
     if (this.flags.observeOnly) words.push("banner.observe_only");
     if (this.flags.simulated) words.push("banner.simulated");
     const wanted = words.map((key) => t(key)).join("|");
