@@ -30,6 +30,8 @@ class ForceOptions:
     """Motion of the surface under the probe (breathing, scanning over relief) is anticipated."""
     ramp: bool = True
     """Ramped reference with a bumpless start."""
+    integrate: bool = True
+    """Integral of the force error."""
     align: bool = False
     """Turn the probe axis to the surface normal."""
 

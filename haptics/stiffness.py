@@ -23,6 +23,8 @@ EXCITED_M2_S = 1e-9
 """Sum of x^2 dt above which something can be learned: 0.04 mm rms over the forgetting time."""
 EXCITED_N2_S = 2e-3
 """The same for force, 0.06 N rms (three times the noise): on a bone the probe hardly moves."""
+COHERENT = 0.7
+"""Squared correlation of force and travel from which a lower stiffness is believed."""
 UP_S = 0.05
 DOWN_LANDING_S = 0.1
 DOWN_S = 3.0
@@ -73,9 +75,16 @@ class StiffnessEstimate:
         if self.adapt and (self._xx > EXCITED_M2_S or self._ff > EXCITED_N2_S):
             seen = max(K_MIN_N_M, min(K_MAX_N_M, self._xf / max(self._xx, 1e-15)))
             down = DOWN_LANDING_S if landing else DOWN_S
-            tau = UP_S if seen > self.k_hat_n_m else down
+            rising = seen > self.k_hat_n_m
+            if not (rising or landing or self._coherent()):
+                return self.k_hat_n_m
+            tau = UP_S if rising else down
             self.k_hat_n_m += (seen - self.k_hat_n_m) * min(1.0, dt_s / tau)
         return self.k_hat_n_m
+
+    def _coherent(self) -> bool:
+        """Force follows travel: else the surface moved the probe, which tells nothing."""
+        return self._xf > 0.0 and self._xf**2 > COHERENT * self._xx * self._ff
 
     def start(self, travel_m: float, force_n: float) -> None:
         """Begin a landing: forget the last tissue, be careful with the new one."""

@@ -28,7 +28,7 @@ TILT_MAX = 0.5
 TILT_S = 0.02
 OBSERVER_1_S = 12.0
 """w: between breathing (2 rad/s) and the force loop (20 rad/s)."""
-SPEED_MAX_M_S = 0.03
+SPEED_MAX_M_S = 0.035
 """Breathing of 20 mm at 0.5 Hz has 31 mm/s."""
 
 

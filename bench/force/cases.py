@@ -118,6 +118,8 @@ def _ablations(law: Law) -> list[Spec]:
         Spec(Kind.TOUCH, law, 1000.0, seconds=2.5, ablation=Ablation.RAMP),
         Spec(Kind.HOLD, law, 1000.0, breathing_m=BREATHING_M, seconds=12.0, ablation=off),
         Spec(Kind.HOLD, law, 4000.0, breathing_m=BREATHING_M, seconds=12.0, ablation=off),
+        Spec(Kind.HOLD, law, 1000.0, breathing_m=BREATHING_M, seconds=12.0,
+             ablation=Ablation.PLAIN),
         Spec(Kind.SCAN, law, 1000.0, breathing_m=BREATHING_M, relief_m=RELIEF_M,
              scan_m_s=SCAN_M_S, seconds=13.0, ablation=off),
     ]  # fmt: skip

@@ -36,6 +36,8 @@ class Ablation(StrEnum):
     ADAPTATION = "no-adaptation"
     FEED_FORWARD = "no-feed-forward"
     RAMP = "no-ramp"
+    PLAIN = "plain"
+    """Fixed gains, no feed-forward, no integral: plain force control."""
 
 
 OPTIONS: dict[Ablation, ForceOptions] = {
@@ -43,6 +45,7 @@ OPTIONS: dict[Ablation, ForceOptions] = {
     Ablation.ADAPTATION: ForceOptions(adapt=False),
     Ablation.FEED_FORWARD: ForceOptions(feed_forward=False),
     Ablation.RAMP: ForceOptions(ramp=False),
+    Ablation.PLAIN: ForceOptions(adapt=False, feed_forward=False, integrate=False),
 }
 
 
