@@ -36,6 +36,7 @@ ENUMS: tuple[type[enum.IntEnum] | type[enum.IntFlag], ...] = (
     states.Alarm,
     states.EventKind,
     states.Step,
+    states.NeedlePlan,
 )
 """Enums that pages show or send."""
 

@@ -11,12 +11,24 @@ from transport import schema as s
 from transport.refusals import Reason
 from transport.schema import Role
 
-DRIVER_ONLY: frozenset[type[s.Signal]] = frozenset({s.Talk, s.Phrase, s.Event, s.ImageSettings})
+DRIVER_ONLY: frozenset[type[s.Signal]] = frozenset(
+    {s.Talk, s.Phrase, s.Event, s.ImageSettings, s.NeedlePath, s.NeedleTip}
+)
 """From a console these count only while it holds the lease."""
 
 MESSAGES: dict[Role, frozenset[type[s.Signal]]] = {
     Role.CONSOLE: frozenset(
-        {s.Offer, s.Talk, s.Phrase, s.Event, s.ImageSettings, s.Ping, s.LeaseRequest}
+        {
+            s.Offer,
+            s.Talk,
+            s.Phrase,
+            s.Event,
+            s.ImageSettings,
+            s.Ping,
+            s.LeaseRequest,
+            s.NeedlePath,
+            s.NeedleTip,
+        }
     ),
     Role.BEDSIDE: frozenset({s.Talk, s.Phrase, s.Event, s.Beat, s.Ping}),
     Role.OBSERVER: frozenset({s.Offer, s.Ping}),

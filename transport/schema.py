@@ -228,8 +228,10 @@ class Avoid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NeedlePath(Signal, frozen=True, tag="needle_path"):
-    """Console: the path that the expert proposes (target and entry as clicked). The server checks
-    it, tells guard, and shows it at the bedside."""
+    """Console: the path that the expert proposes, target and entry as clicked.
+
+    The server checks it, tells guard, and shows it at the bedside.
+    """
 
     target_x_m: Picture
     target_z_m: Picture
@@ -262,6 +264,8 @@ class NeedleState(Signal, frozen=True, tag="needle"):
     """Least distance of the path from what was marked; -1: nothing marked."""
     tips: tuple[tuple[float, float], ...]
     """Where the tip was seen, (x, z)."""
+    guide: tuple[float, float, float, float]
+    """Needle guide in the picture's plane: tip at home (x, z) and insertion axis (x, z)."""
     report: NeedleReport | None
 
 

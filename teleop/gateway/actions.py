@@ -12,6 +12,7 @@ from safety.states import EventKind
 from teleop.gateway.command import CommandPeers
 from teleop.gateway.events import EventSender
 from teleop.gateway.hub import Hub
+from teleop.gateway.needle import NeedleDesk
 from teleop.gateway.notes import Notes
 from teleop.gateway.page import Page
 from teleop.gateway.pages import TEXT
@@ -76,6 +77,7 @@ class Actions:
         self._video = video
         self._notes = notes
         self.bedside = Bedside()
+        self.needle = NeedleDesk(hub, sources, events, notes)
         self._phrases = known_phrases()
         self._tasks: set[asyncio.Task[None]] = set()
         self._table: dict[type[s.Signal], Callable[[Page, Session, Any], None]] = {
@@ -87,6 +89,8 @@ class Actions:
             s.ImageSettings: self._image,
             s.Ping: lambda page, session, ping: page.send(s.Pong(seq=ping.seq)),
             s.LeaseRequest: self._lease,
+            s.NeedlePath: self.needle.path,
+            s.NeedleTip: self.needle.tip,
         }
 
     def act(self, page: Page, session: Session, message: s.FromPage) -> None:

@@ -138,10 +138,15 @@ class Signalling:
             self._notes.write("store_failed", detail=str(error))
             page.refuse(Reason.STORE_FAILED, close=True)
             return
+        session = admitted.session
+        if session.role is Role.CONSOLE and page.handshake.native:
+            nonce = page.handshake.nonce
+            self._command.datagrams.admit(session.number, admitted.token, nonce)
         page.send(self._greeter.welcome(admitted, self._hub.registry.lease, self._sources.report))
         if admitted.session.role is not Role.BEDSIDE and self._greeter.image is not None:
             page.send(self._greeter.image)
         page.send_status(self._newest_status())
+        page.send(self._actions.needle.message())
         self._hub.tell_peers()
 
     def _gone(self, page: Page) -> None:

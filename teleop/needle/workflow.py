@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from haptics.iiwa import PROBE_GUIDE_AXIS, PROBE_P_GUIDE_M
 from safety.states import Instrument, NeedlePlan
 from teleop.needle.plan import PathCheck, PathRefusal, Point, at_depth
 from transport.schema import NeedlePath, NeedleReport, NeedleState
@@ -66,6 +67,7 @@ TABLE: dict[tuple[Stage, Seen], Stage] = {
 }
 """Stage and what is seen to the next stage; any other pair changes nothing."""
 
+GUIDE = (PROBE_P_GUIDE_M[0], PROBE_P_GUIDE_M[2], PROBE_GUIDE_AXIS[0], PROBE_GUIDE_AXIS[2])
 OUT = frozenset({Stage.ADVANCING, Stage.REACHED, Stage.ABORTED})
 """The needle is out of its home."""
 
@@ -205,6 +207,7 @@ class Workflow:
             margin_vessel_m=found.margin_vessel_m if found else -1.0,
             margin_bone_m=found.margin_bone_m if found else -1.0,
             tips=tuple(self.insertion.tips),
+            guide=GUIDE,
             report=self.report,
         )
 

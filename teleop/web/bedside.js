@@ -8,6 +8,7 @@ import { StopButton } from "./bedside/stop.js";
 import { ContactState } from "./generated/schema.js";
 import { joinDialog } from "./join.js";
 import { fromArray, nameOf } from "./net/telemetry.js";
+import { NeedleConfirm } from "./needle/confirm.js";
 import { PathWatch } from "./net/path.js";
 import { Signalling } from "./net/ws.js";
 import { TalkPanel } from "./talk/panel.js";
@@ -40,6 +41,7 @@ class Bedside {
     this.events = new EventList();
     this.stop = new StopButton(this.signalling);
     this.room = new RoomView();
+    this.needle = new NeedleConfirm(this.signalling);
   }
 
   joined() {
@@ -122,6 +124,7 @@ class Bedside {
     setText($("contact"), telemetry ? t(`contact.${nameOf(ContactState, telemetry.contact_state)}`) : "");
     this.renderPeople(telemetry);
     renderActions(telemetry, this.peers);
+    this.needle.render(telemetry);
     this.renderBanners(this.telemetry); // Facts of the site: they stay while the path is lost.
     this.latency.render(telemetry, now);
     this.links.render(telemetry);

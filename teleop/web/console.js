@@ -12,6 +12,7 @@ import { dragOnPicture, wheel } from "./input/pointer.js";
 import { Sampler } from "./input/sampler.js";
 import { joinDialog } from "./join.js";
 import { CommandPath } from "./net/commands.js";
+import { NeedlePanel } from "./needle/panel.js";
 import { PathWatch } from "./net/path.js";
 import { VideoPath } from "./net/videos.js";
 import { Signalling } from "./net/ws.js";
@@ -52,7 +53,9 @@ class Console {
     this.path = new PathWatch();
     this.view = new ConsoleView(this);
     this.clip = new ClipRecorder(this.video, (on) => $("clip").setAttribute("aria-pressed", String(on)));
+    this.needle = new NeedlePanel(this);
     this.sampler = new Sampler({
+      needle: this.needle,
       command: this.command,
       video: this.video,
       deadman: this.deadman,
@@ -133,7 +136,7 @@ class Console {
   wire() {
     watchPage(this.deadman);
     holdButton(this.deadman, $("deadman"));
-    dragOnPicture($("picture"), this.hand, () => this.picture.metresPerPixel(), () => !this.picture.callipers.active);
+    dragOnPicture($("picture"), this.hand, () => this.picture.metresPerPixel(), () => !this.picture.callipers.active && !this.needle.pick);
     wheel($("picture"), (steps) => controls.setForce(this, this.sampler.forceRefN + 0.5 * steps));
     controls.wireDrive(this);
     controls.wirePicture(this);

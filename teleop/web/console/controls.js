@@ -154,7 +154,7 @@ const HELP = [
   ["Space", "help.space"], ["Esc", "help.escape"], ["W A S D  ← ↑ ↓ →", "help.slide"],
   ["Q E", "help.rock"], ["Shift + W A S D Q E", "help.turn"], ["R F", "help.height"],
   ["+ −", "help.scale"], ["[ ]", "help.force"], ["P", "help.freeze"], ["C", "help.measure"],
-  ["K", "help.acknowledge"], ["M", "help.mute"], ["L", "help.language"], ["?", "help.help"],
+  ["F R Q E", "help.needle"], ["K", "help.acknowledge"], ["M", "help.mute"], ["L", "help.language"], ["?", "help.help"],
 ];
 
 function stepScale(app, by) {

@@ -59,6 +59,7 @@ export class ConsoleView {
     app.picture.render(telemetry, clock);
     app.latency.render(telemetry, clock);
     this.renderDrive(telemetry);
+    app.needle.render(telemetry, clock);
     app.tone.update(telemetry?.force_n ?? 0, telemetry?.contact_state >= ContactState.TOUCH);
     app.gamepad.rumble(Math.min(1, (telemetry?.force_n ?? 0) / 20), clock);
   }

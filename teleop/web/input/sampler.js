@@ -10,6 +10,7 @@ const GIVE_UP_MS = 20; // Later than this: no catching up with a burst.
 const DWELL_MAX_US = 100_000;
 const SEQ_STEP_PER_MS = 1000; // Wall-clock start of the sequence: newer than any earlier page's.
 
+const NO_NEEDLE = { on: false, v: 0, w: 0, step() {} };
 const NO_FRAME = { id: 0, since: Infinity };
 
 /** Calls `tick(now)` every PERIOD_MS; a message between timers avoids the browser's 4 ms floor. */
@@ -51,8 +52,8 @@ export class Ticker {
 
 /** Composes and sends safety frames from the parts of the console. */
 export class Sampler {
-  constructor({ command, video, deadman, hand, readAxes, rendered, may }) {
-    Object.assign(this, { command, video, deadman, hand, readAxes, rendered, may });
+  constructor({ command, video, deadman, hand, readAxes, rendered, may, needle = NO_NEEDLE }) {
+    Object.assign(this, { command, video, deadman, hand, readAxes, rendered, may, needle });
     this.session = 0;
     this.limitsHash = 0;
     this.forceRefN = 5;
@@ -77,7 +78,9 @@ export class Sampler {
     const axes = this.readAxes(now);
     const dt = Math.min((now - this.last) / 1000, 0.02);
     this.last = now;
-    this.hand.step(dt, axes, this.deadman.held && this.may.move());
+    const moving = this.deadman.held && this.may.move();
+    this.needle.step(axes, moving);
+    this.hand.step(dt, axes, moving && !this.needle.on);
     this.samples += 1;
     if (beat && this.may.send()) this.command.transmit(pack(this.compose(beat, now)));
   }
@@ -97,14 +100,14 @@ export class Sampler {
       haptic_echo_us: rendered.stampUs % 2 ** 32,
       haptic_dwell_us: Math.round(Math.max(0, Math.min(1e9, (now - rendered.at) * 1000))),
       flags: this.deadman.held ? FLAG_DEADMAN : 0,
-      mode: 0,
+      mode: this.needle.on ? 1 : 0,
       deadman_edges: this.deadman.edges,
       hand_p_m: this.hand.p,
       hand_r_rad: this.hand.r,
       hand_v_m_s: this.hand.v,
-      hand_w_rad_s: this.hand.w,
+      hand_w_rad_s: this.needle.on ? [0, this.needle.w, 0] : this.hand.w,
       force_ref_n: this.forceRefN,
-      needle_v_m_s: 0,
+      needle_v_m_s: this.needle.on ? this.needle.v : 0,
       limits_hash: this.limitsHash,
     };
   }

@@ -19,6 +19,7 @@ export class Picture {
     this.dirty = true;
     this.flags = { simulated: false, widened: false, live: true, observeOnly: false };
     this.onFreeze = () => {};
+    this.layers = []; // Further drawings: (context, size of a screen pixel).
   }
 
   /** Geometry and settings now in force (`image_state` or the video part of `welcome`). */
@@ -134,6 +135,7 @@ export class Picture {
     drawScaleBar(context, this.state, this.width, this.height);
     drawBodyMark(context, this.bodyMark, this.height);
     this.callipers.draw(context, 1 / scale);
+    for (const layer of this.layers) layer(context, 1 / scale);
     context.restore();
   }
 }
