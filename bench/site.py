@@ -14,7 +14,7 @@ from safety import messages as m
 from safety.core import GuardCore
 from safety.layout import Layout
 from safety.limits import Limits
-from safety.states import EventKind, Source
+from safety.states import Authenticity, EventKind, Source
 from teleop.servo.core import ServoCore
 from transport.impair import Noise
 
@@ -65,6 +65,7 @@ class RobotSite:
         self.events: list[m.GuardEvent] = []
         self.bedside_input = True
         self.supervisor = True
+        self.authenticity = Authenticity.GENUINE
         self._durable = FIRST_EPOCH
 
     def event(self, kind: EventKind, source: Source, now_ns: int, arg: int, session: int) -> None:
@@ -129,4 +130,5 @@ class RobotSite:
             bedside_input=self.bedside_input,
             supervisor=self.supervisor,
             epoch_durable=self._durable,
+            authenticity=self.authenticity,
         )

@@ -11,9 +11,9 @@ import hmac
 import struct
 from collections import OrderedDict
 from dataclasses import dataclass
-from enum import IntEnum
 
 from safety.messages import FRAME_BYTES
+from safety.states import Authenticity
 
 TAG_BYTES = 16
 KEY_BYTES = 32
@@ -25,15 +25,6 @@ MAX_SESSIONS = 64
 KEY_RECORD = struct.Struct("<II32s")
 """What the `keys` process writes into guard's pipe: magic, session, key (one atomic write)."""
 KEY_MAGIC = 0x59454B46  # "FKEY"
-
-
-class Authenticity(IntEnum):
-    """What guard found out about the newest frame."""
-
-    NO_KEY = 0
-    """No key was agreed for the session that the frame names."""
-    GENUINE = 1
-    FORGED = 2
 
 
 def tag_of(data: bytes, key: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """The gate: checks a safety frame in a fixed order before anything of it is used.
 
 A refused frame moves no state (the flaw of RAVEN II, reference/safety.md section 2): the only
-trace is a counter and the reason. The order: bytes, session, epoch, sequence, echo, limits, ranges.
+trace is a counter and the reason. The order: authenticity (judged by guard's shell, which has the
+keys), bytes, session, epoch, sequence, echo, limits, ranges.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from safety.layout import Vec3
 from safety.limits import Limits
 from safety.messages import Command
 from safety.stamps import Echo, StampTable
-from safety.states import Clamp
+from safety.states import Authenticity, Clamp
 
 MS = 1_000_000
 HAND_P_MAX_M = 20.0
@@ -40,8 +41,11 @@ class Rejection(IntEnum):
     TOO_OLD = 7
     LIMITS_MISMATCH = 8
     IMPLAUSIBLE = 9
+    NO_KEY = 10
+    FORGED = 11
 
 
+_OF_KEY = {Authenticity.NO_KEY: Rejection.NO_KEY, Authenticity.FORGED: Rejection.FORGED}
 _OF_ECHO = {
     Echo.UNKNOWN: Rejection.ECHO_UNKNOWN,
     Echo.DECREASING: Rejection.ECHO_DECREASING,
@@ -65,6 +69,7 @@ class Gate:
         data: bytes,
         now_ns: int,
         *,
+        authenticity: Authenticity,
         session: int,
         epoch: int,
         stamps: StampTable,
@@ -72,7 +77,10 @@ class Gate:
         limits_hash: int,
     ) -> SafetyFrame | Rejection:
         """Return the frame when every check passes, else the reason (counted)."""
-        result = self._judge(data, now_ns, session, epoch, stamps, limits, limits_hash)
+        if authenticity is not Authenticity.GENUINE:
+            result: SafetyFrame | Rejection = _OF_KEY[authenticity]
+        else:
+            result = self._judge(data, now_ns, session, epoch, stamps, limits, limits_hash)
         if isinstance(result, Rejection):
             self.rejected += 1
             self.last = result

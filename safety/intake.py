@@ -105,6 +105,7 @@ def expert(m: Memory, i: GuardInputs, limits: Limits, limits_hash: int, lag_ms: 
     frame = m.gate.check(
         i.frame,
         i.now_ns,
+        authenticity=i.authenticity,
         session=m.lease.session if not m.gateway.lost else 0,
         epoch=m.epoch.value,
         stamps=m.stamps,

@@ -18,6 +18,7 @@ from safety.layout import U64, Layout, Quat, Vec3, Vec7
 from safety.states import (
     Alarm,
     ArmInterface,
+    Authenticity,
     Cause,
     Clamp,
     Contact,
@@ -401,6 +402,8 @@ class GuardInputs:
     supervisor: bool
     epoch_durable: U64
     """Highest epoch that is safely on disk."""
+    authenticity: Authenticity
+    """Of `frame`: the shell judges it, so that no key is ever recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,3 +237,12 @@ class Step(IntEnum):
     CLEAR_CAUSE = 12
     LEAVE_LOCAL = 13
     SOUND_OFF = 14
+
+
+class Authenticity(IntEnum):
+    """What guard found out about the newest safety frame (`safety/authentic.py`)."""
+
+    NO_KEY = 0
+    """No key was agreed for the session that the frame names."""
+    GENUINE = 1
+    FORGED = 2

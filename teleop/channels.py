@@ -56,8 +56,8 @@ GUARD_SNAPSHOT = Channel("guard.snapshot", "guard", "record", 16384, 16)
 SERVO_SNAPSHOT = Channel("servo.snapshot", "servo", "record", 16384, 16)
 COMMAND_LOG = Channel("gateway.commands", "gateway", "record", 8 + m.FRAME_BYTES, 2048)
 """`received_ns i64` + raw bytes of every command frame."""
-NOTES = {name: Channel(f"{name}.notes", name, "record", LOG_BYTES, 64)
-         for name in ("supervisor", "arm", "servo", "guard", "gateway", "media")}  # fmt: skip
+NOTERS = ("supervisor", "arm", "servo", "guard", "gateway", "media", "keys")
+NOTES = {name: Channel(f"{name}.notes", name, "record", LOG_BYTES, 64) for name in NOTERS}
 """`stamp_ns i64` + UTF-8 JSON: session changes, errors, exits."""
 
 TIMING = {name: _box(f"{name}.timing", m.LOOP_TIMING, name, "gateway record cli")

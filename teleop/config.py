@@ -98,6 +98,19 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_free_mb: Annotated[int, Meta(ge=1)] = 200
 
 
+class Security(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How command keys are agreed (docs/security.md)."""
+
+    browser_consoles: bool = True
+    """Consoles with neither a pin nor an enrolled device may drive; they trust the gateway."""
+    rekey_s: Annotated[float, Meta(ge=5, le=86400)] = 600.0
+    """A running session gets a new command key this often."""
+    key_source: Literal["none", "pre-shared", "external"] = "none"
+    """Keys mixed into every agreement, which consoles must be able to get as well."""
+    key_path: str = ""
+    """pre-shared: file of keys (mode 0600); external: Unix socket of the key service."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole configuration."""
 
@@ -115,6 +128,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Links at once, each with its own connections; none: one unnamed link on `network.bind`."""
     video_links: Literal["all", "warning"] = "all"
     """Pictures on every link always, or on the others only while the first one shows weakness."""
+    security: Security = Security()
 
 
 DEFAULT_LINKS = (Link("", ""),)

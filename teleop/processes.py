@@ -30,13 +30,14 @@ TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("arm", "robot_sim.box", 45, -10, True, False, 0.0),
     ProcessSpec("guard", "teleop.guard", 50, -10, True, True, 0.33),
     ProcessSpec("servo", "teleop.servo", 40, -10, True, False, 0.66),
+    ProcessSpec("keys", "teleop.keys", 0, 0, False, False),
     ProcessSpec("gateway", "teleop.gateway", 0, -5, False, False),
     ProcessSpec("media", "teleop.media", 0, -5, False, False),
     ProcessSpec("record", "teleop.record", 0, 10, False, False),
 )
 """In starting order."""
 
-STOP_ORDER = ("media", "gateway", "servo", "arm", "guard", "record")
+STOP_ORDER = ("media", "gateway", "keys", "servo", "arm", "guard", "record")
 """Motion stops first (SHUTDOWN event), then these; record last so that the file is complete."""
 
 

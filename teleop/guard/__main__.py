@@ -11,6 +11,7 @@ from teleop.guard.bedside import open_input
 from teleop.guard.epoch_store import EpochStore
 from teleop.guard.errors import GuardError
 from teleop.guard.inputs import Collector
+from teleop.guard.keypipe import KeyPipe
 from teleop.guard.life import GuardLife
 from teleop.guard.setup import read
 from teleop.guard.shell import GuardShell
@@ -25,6 +26,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, required=True, help="run folder with the channels")
     parser.add_argument("--life", type=int, help="life pipe of the supervisor (file descriptor)")
     parser.add_argument("--state", type=Path, help="folder of the site's epoch (default: --run)")
+    parser.add_argument("--keys", type=int, help="pipe of the keys process (file descriptor)")
     parser.add_argument(
         "--bedside-input", default="key", help="key (this terminal), or a tty, device or socket"
     )
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         setup = read(given.run)
         store = EpochStore(given.state or given.run, at_least_boot=setup.boot)
         bedside = open_input(given.bedside_input)
-        collector = Collector(given.run, bedside, store)
+        collector = Collector(given.run, bedside, store, KeyPipe(given.keys))
         core = GuardCore(
             setup.limits, simulated=setup.simulated, display_lag_ms=setup.display_lag_ms
         )

@@ -9,10 +9,11 @@ from typing import Generic, TypeVar
 
 from safety import messages as m
 from safety.layout import Layout, LayoutError
-from safety.states import EventKind, Source
+from safety.states import Authenticity, EventKind, Source
 from teleop import channels
 from teleop.guard.bedside import BedsideInput
 from teleop.guard.epoch_store import EpochStore
+from teleop.guard.keypipe import KeyPipe
 from transport.local.datagram import DatagramReceiver
 
 T = TypeVar("T")
@@ -112,13 +113,17 @@ class Events:
 class Collector:
     """Everything that comes in."""
 
-    def __init__(self, run_dir: Path, bedside: BedsideInput, store: EpochStore) -> None:
+    def __init__(
+        self, run_dir: Path, bedside: BedsideInput, store: EpochStore, keys: KeyPipe
+    ) -> None:
         self.arm: Newest[m.ArmState] = Newest(run_dir, channels.ARM_STATE)
         self._servo: Newest[m.ServoReport] = Newest(run_dir, channels.SERVO_REPORT)
         self._gateway: Newest[m.GatewayStatus] = Newest(run_dir, channels.GATEWAY_STATUS)
         self._media: Newest[m.MediaStatus] = Newest(run_dir, channels.MEDIA_STATUS)
         self._frames = channels.raw_box(run_dir, channels.COMMAND_FRAME)
         self._frame = (0, bytes(m.FRAME_BYTES))
+        self._keys = keys
+        self._authenticity = Authenticity.NO_KEY
         self._stamps = channels.ring_reader(run_dir, channels.FRAME_STAMPS, from_oldest=False)
         self.events = Events(run_dir / channels.GUARD_EVENTS)
         self._bedside = bedside
@@ -158,12 +163,14 @@ class Collector:
             bedside_input=self._bedside.present,
             supervisor=supervisor,
             epoch_durable=self._store.durable,
+            authenticity=Authenticity.GENUINE,
         )
 
     def _newest_frame(self) -> tuple[int, bytes]:
         item = self._frames.read()
-        if item is not None and len(item[1]) == m.FRAME_BYTES:
+        if item is not None and item[0] != self._frame[0] and len(item[1]) == m.FRAME_BYTES:
             self._frame = item
+            self._authenticity = self._keys.judge(item[1])
         return self._frame
 
     def _new_stamps(self) -> tuple[m.FrameStamp, ...]:

@@ -33,8 +33,14 @@ class Child:
     """A running (or ended) process."""
 
     def __init__(
-        self, spec: ProcessSpec, run_dir: Path, life_fd: int, extra: tuple[str, ...] = ()
+        self,
+        spec: ProcessSpec,
+        run_dir: Path,
+        life_fd: int,
+        extra: tuple[str, ...] = (),
+        fds: tuple[int, ...] = (),
     ) -> None:
+        """`fds`: further descriptors that it inherits (named in `extra`)."""
         self.spec = spec
         self.log = run_dir / "logs" / f"{spec.name}.log"
         self.notes: list[str] = []
@@ -47,7 +53,7 @@ class Child:
                 stdin=None if spec.foreground else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=(life_fd,),
+                pass_fds=(life_fd, *fds),
                 start_new_session=not spec.foreground,
                 preexec_fn=_ignore_terminal_signals,  # noqa: PLW1509 (one thread here)
                 env={**os.environ, **_ONE_THREAD},

@@ -15,7 +15,7 @@ READY_NS = 90_000_000_000
 WAITING_NS = 3_000_000_000
 """After this time the person is told who is missing."""
 LOOK_S = 0.05
-FILES = (("gateway", "gateway.json"), ("record", "record.json"))
+FILES = (("gateway", "gateway.json"), ("record", "record.json"), ("keys", "keys.control"))
 """What a process writes when it is ready, beside its channel."""
 
 

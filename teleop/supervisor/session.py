@@ -13,6 +13,7 @@ from teleop.drivers.arm import entry
 from teleop.processes import TABLE, ProcessSpec
 from teleop.supervisor import auto, preflight, rundir
 from teleop.supervisor.errors import ProcessError, SupervisorError, UsageError
+from teleop.supervisor.keypipe import KeyPipe
 from teleop.supervisor.ready import await_ready
 from teleop.supervisor.rundir import read_json
 from teleop.supervisor.signals import StopSignals
@@ -68,6 +69,7 @@ class Session:
         self._view = view
         self._table = tuple(row for row in options.table if self._wanted(row))
         self._shown_ns = 0
+        self._pipe = KeyPipe()
 
     def _wanted(self, row: ProcessSpec) -> bool:
         """No recorder when not recording; no simulated box beside another arm."""
@@ -103,11 +105,15 @@ class Session:
         bedside = self._options.bedside_input
         if self._options.auto_s > 0:
             bedside = str(run_dir / auto.BEDSIDE_SOCKET)
-        state = str(self._options.state_folder)
-        return {"guard": ("--bedside-input", bedside, "--state", state)}
+        state = ("--state", str(self._options.state_folder))
+        return {
+            "guard": ("--bedside-input", bedside, *state, *self._pipe.guard_arguments()),
+            "keys": (*state, *self._pipe.keys_arguments()),
+        }
 
     def _run(self, run_dir: Path, signals: StopSignals) -> int:
-        supervisor = Supervisor(run_dir, self._table, self._extra(run_dir), self._view.ended)
+        extra, fds = self._extra(run_dir), self._pipe.fds()
+        supervisor = Supervisor(run_dir, self._table, extra, self._view.ended, fds)
         reader = StatusReader(run_dir, self._config.video.display_lag_ms)
         try:
             self._view.say("cli.starting", names=" ".join(row.name for row in self._table))
@@ -121,6 +127,7 @@ class Session:
             asked = signals.count
             stopped = stop_all(supervisor, lambda: signals.count > max(1, asked))
             supervisor.close()
+            self._pipe.close()
             self._view.stopped(stopped, read_json(run_dir / "record.json"))
 
     def _announce(self, run_dir: Path, supervisor: Supervisor) -> None:

@@ -51,13 +51,16 @@ class Supervisor:
         table: Sequence[ProcessSpec],
         extra: dict[str, tuple[str, ...]],
         on_ended: Callable[[Ended], None],
+        fds: dict[str, tuple[int, ...]] | None = None,
     ) -> None:
+        """`extra` and `fds`: arguments and inherited descriptors of single processes."""
         self.run_dir = run_dir
         self.table = tuple(table)
         self.children: dict[str, Child] = {}
         self.down: set[str] = set()
         self.notes = Notes(run_dir)
         self._extra = extra
+        self._fds = fds or {}
         self._on_ended = on_ended
         self._due: dict[str, int] = {}
         self._backoff = Backoff()
@@ -76,7 +79,8 @@ class Supervisor:
 
     def start(self, spec: ProcessSpec) -> None:
         """Start one process."""
-        child = Child(spec, self.run_dir, self._life_read, self._extra.get(spec.name, ()))
+        extra, fds = self._extra.get(spec.name, ()), self._fds.get(spec.name, ())
+        child = Child(spec, self.run_dir, self._life_read, extra, fds)
         self.children[spec.name] = child
         self.notes.write(now_ns(), kind="started", process=spec.name, pid=child.pid)
         pids = {name: c.pid for name, c in self.children.items()}

@@ -18,6 +18,7 @@ from safety.core import GuardCore
 from safety.frame import FLAG_DEADMAN, SafetyFrame, pack
 from safety.limits import Limits, limits_hash
 from safety.states import (
+    Authenticity,
     EventKind,
     Instrument,
     PermitKind,
@@ -129,6 +130,7 @@ class Rig:
         self.events: list[m.GuardEvent] = []
         self.bedside_input = True
         self.supervisor = True
+        self.authenticity = Authenticity.GENUINE
         self.epoch_store = True
         self.epoch_durable = BOOT
 
@@ -282,6 +284,7 @@ class Rig:
             bedside_input=self.bedside_input,
             supervisor=self.supervisor,
             epoch_durable=self.epoch_durable,
+            authenticity=self.authenticity,
         )
 
     def step(self) -> m.GuardOutputs:

@@ -14,7 +14,7 @@ from safety.gate import Gate, Rejection, command
 from safety.limits import Limits, limits_hash
 from safety.memory import COMMAND
 from safety.stamps import Echo, StampTable
-from safety.states import Clamp
+from safety.states import Authenticity, Clamp
 
 MS = 1_000_000
 NOW = 50_000_000_000
@@ -38,7 +38,7 @@ def table() -> StampTable:
 
 
 def judge(data: bytes, gate: Gate | None = None, now: int = NOW, **changes: int) -> object:
-    settings = {"session": 7, "epoch": 5} | changes
+    settings = {"session": 7, "epoch": 5, "authenticity": Authenticity.GENUINE} | changes
     return (gate or Gate()).check(
         data, now, stamps=table(), limits=LIMITS, limits_hash=HASH, **settings
     )
@@ -47,7 +47,14 @@ def judge(data: bytes, gate: Gate | None = None, now: int = NOW, **changes: int)
 def test_a_good_frame_passes_and_counts() -> None:
     gate, stamps = Gate(), table()
     frame = gate.check(
-        pack(GOOD), NOW, session=7, epoch=5, stamps=stamps, limits=LIMITS, limits_hash=HASH
+        pack(GOOD),
+        NOW,
+        authenticity=Authenticity.GENUINE,
+        session=7,
+        epoch=5,
+        stamps=stamps,
+        limits=LIMITS,
+        limits_hash=HASH,
     )
     assert isinstance(frame, SafetyFrame)
     assert frame == replace(GOOD, hand_p_m=frame.hand_p_m)
