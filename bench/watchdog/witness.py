@@ -18,8 +18,9 @@ from teleop.scripted.persons import ENGAGED
 LATE_NS = 50_000_000
 """A command older than this may not move the arm (the mission's 50 ms)."""
 STOPS = frozenset({State.HOLD, State.SAFE_STOP, State.ESTOP, State.FAULT})
-KEPT = 4000
-"""Commands that are remembered (20 s at 200 Hz); a command that takes longer counts as lost."""
+KEPT = 1000
+"""Commands that are remembered (5 s at 200 Hz); a command that takes longer counts as lost."""
+NO_DOUBT = (1 << 62, 0)
 BY_AGE = frozenset({Cause.COMMAND_AGE, Cause.MISSED_SLOTS})
 """Causes that say: commands are too old, or too many are missing."""
 
@@ -35,7 +36,8 @@ class Tally:
     degraded: Counter[Cause] = field(default_factory=Counter)
     """Times that motion was slowed down, by what was late (each of several counts)."""
     false_stops: int = 0
-    """Stops by age or missed slots while the command in use was truly at most 50 ms old."""
+    """Stops by age or missed slots although the command in use was truly younger than 50 ms, and a
+    newer one arrived before it became older."""
     driven_cycles: int = 0
     """Servo cycles in which a command moved the arm."""
     old_driven_cycles: int = 0
@@ -61,6 +63,8 @@ class Witness:
         self._sampled_ns: dict[int, int] = {}
         self._waiting: set[int] = set()
         """Commands of which no copy has arrived yet."""
+        self._doubt = NO_DOUBT
+        """(sequence of the command in use, when it becomes too old) at the last stop by age."""
         self._counting = False
         self._state = State.INIT
         self._since_ns = 0
@@ -96,6 +100,9 @@ class Witness:
 
     def _arrived(self, seq: int, now_ns: int) -> None:
         """A copy of a command arrived at the robot."""
+        if seq > self._doubt[0]:
+            self.tally.false_stops += now_ns <= self._doubt[1]
+            self._doubt = NO_DOUBT
         if seq in self._waiting:
             self._waiting.discard(seq)
             late = now_ns - self._sampled_ns[seq] > LATE_NS
@@ -125,8 +132,8 @@ class Witness:
         self.tally.stops[cause] += 1
         command = self._world.site.permit.value.command
         sampled_ns = self._sampled_ns.get(command.seq)
-        fresh = sampled_ns is not None and now_ns - sampled_ns <= LATE_NS
-        self.tally.false_stops += cause in BY_AGE and fresh
+        if cause in BY_AGE and sampled_ns is not None:
+            self._doubt = (command.seq, sampled_ns + LATE_NS)
 
     def _servo(self, now_ns: int, lateness_ns: int) -> None:
         self._step_servo(now_ns, lateness_ns)
