@@ -92,6 +92,8 @@ class DelayTrend:
         return estimate_kbps
 
     def _has_queue(self) -> bool:
+        if not self._queues or self._queues[-1] < self._queues[0]:
+            return False  # it empties already
         standing = len(self._queues) == FRAMES and min(self._queues) > QUEUE_NS
         newest = list(self._queues)[-HIGH_FRAMES:]
         return standing or (len(newest) == HIGH_FRAMES and min(newest) > HIGH_NS)

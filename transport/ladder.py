@@ -31,8 +31,10 @@ HIGH_QUEUE_MS = 150.0
 FALLEN = 0.97
 """An estimate below this share of the last one is news of trouble. A browser's estimate climbs only
 slowly after a fall, so that a low one that stays is not."""
+BACK_OFF = 0.85
 SETTLE_NS = 300_000_000
-"""After a step down the next report still speaks of the rate before."""
+"""After a step down, and a round trip, loss and round trips still speak of the rate before. (An
+estimate does not: it is the rate that arrives.)"""
 CLEAN_NS = 5_000_000_000
 """Time without trouble before a step up."""
 CLEAN_MOST_NS = 120_000_000_000
@@ -92,6 +94,7 @@ class Ladder:
         self._wait_ns = [CLEAN_NS] * len(steps)
         """Time without trouble before a climb to each rung."""
         self._queued = 0
+        self._last_trip_ns = 0
         self._estimate_kbps = math.inf
         self._round_trips: list[tuple[int, float]] = []
 
@@ -112,8 +115,9 @@ class Ladder:
         carries_kbps *= copies
         if copies > 1 and carries_kbps >= sent_kbps:
             return True
-        if now_ns - self._moved_ns >= SETTLE_NS or self._climbed:
-            self._down(carries_kbps, now_ns)
+        settled = now_ns - self._moved_ns >= SETTLE_NS + self._last_trip_ns or self._climbed
+        if settled or sign.estimate_kbps is not None:
+            self._down(carries_kbps, now_ns, least=1 if settled else 0)
         return True
 
     def tick(self, now_ns: int) -> int:
@@ -132,34 +136,42 @@ class Ladder:
             return sign.estimate_kbps
         if sign.loss is not None and sign.loss >= TOO_MUCH_LOSS:
             return sent_kbps * (1.0 - 0.5 * sign.loss)
-        if sign.round_trip_ms is not None and self._has_queue(sign.round_trip_ms, now_ns):
-            return 0.85 * sent_kbps
+        if sign.round_trip_ms is not None:
+            return self._carries_by_queue(sign.round_trip_ms, sent_kbps, now_ns)
         return None
 
     def _fell(self, estimate_kbps: float, sent_kbps: float) -> bool:
         last_kbps, self._estimate_kbps = self._estimate_kbps, estimate_kbps
         return estimate_kbps < min(SPARE * sent_kbps, FALLEN * last_kbps)
 
-    def _has_queue(self, round_trip_ms: float, now_ns: int) -> bool:
-        """The round trip is far above its least."""
+    def _carries_by_queue(
+        self, round_trip_ms: float, sent_kbps: float, now_ns: int
+    ) -> float | None:
+        """What the link carries, from how quickly the round trip grows; None: no queue, or less."""
         kept = [(at, ms) for at, ms in self._round_trips if now_ns - at < LEAST_NS]
+        last_ns, last_ms = kept[-1] if kept else (now_ns, round_trip_ms)
         self._round_trips = [*kept, (now_ns, round_trip_ms)]
+        self._last_trip_ns = round(round_trip_ms * 1e6)
         queue_ms = round_trip_ms - min(ms for _, ms in self._round_trips)
         self._queued = self._queued + 1 if queue_ms > QUEUE_MS else 0
-        return self._queued >= 2 or queue_ms > HIGH_QUEUE_MS
+        falling = round_trip_ms < FALLEN * last_ms
+        if falling or not (self._queued >= 2 or queue_ms > HIGH_QUEUE_MS):
+            return None
+        growth = (round_trip_ms - last_ms) * 1e6 / max(now_ns - last_ns, SETTLE_NS)
+        return sent_kbps * min(BACK_OFF, 1.0 / (1.0 + max(0.0, growth)))
 
-    def _down(self, carries_kbps: float, now_ns: int) -> None:
-        """To the best rung that the link carries, one step at least."""
+    def _down(self, carries_kbps: float, now_ns: int, least: int) -> None:
+        """To the best rung that the link carries, this many steps at least."""
         if self._climbed:  # the last step up was too much
             self._wait_ns[self.at] = min(2 * self._wait_ns[self.at], CLEAN_MOST_NS)
         lowest = len(self._steps) - 1
         fits = (
-            index
-            for index, rung in enumerate(self._steps)
-            if index > self.at and rung.bitrate_kbps <= SPARE * carries_kbps
+            i for i, rung in enumerate(self._steps) if rung.bitrate_kbps <= SPARE * carries_kbps
         )
-        self.at = next(fits, lowest)
-        self._moved_ns, self._climbed = now_ns, False
+        target = max(next(fits, lowest), min(self.at + least, lowest))
+        if target > self.at:
+            self._moved_ns = now_ns
+        self.at, self._climbed = target, False
 
 
 def agreed(rungs_of: dict[str, dict[str, int]], leading: str) -> int:

@@ -22,6 +22,8 @@ HISTORY = 1024
 """Packets kept for retransmission: the SRTP replay window of aiortc, a second at 8 Mbit/s."""
 REPEAT_NS = 5_000_000
 """A packet is not sent again within this time: requests are repeated, copies are on their way."""
+ROUND_TRIP_NS = 200_000_000
+"""How often the round trip is measured, as often as Chromium reports at these rates."""
 BACKLOG_BYTES = 65_536
 """What the socket may still hold when a picture is due; more means that the link does not move."""
 
@@ -85,7 +87,7 @@ class ViewerStream:
         self._sequence = secrets.randbits(15)
         self._repair_sequence = secrets.randbits(15)
         self._kept: list[_Kept | None] = [None] * HISTORY
-        self._first_ns, self._packets, self._size = 0, 0, 0
+        self._first_ns, self._packets, self._size, self._asked_ns = 0, 0, 0, 0
         self.repeated = 0
         """Packets sent again because the viewer asked."""
 
@@ -124,6 +126,9 @@ class ViewerStream:
                 self._loop.call_later(delay_s, self._part, part, timestamp, last)
             if last:
                 self._wire.account(timestamp, len(payloads), size)
+        if self._first_ns - self._asked_ns >= ROUND_TRIP_NS:
+            self._asked_ns = self._first_ns
+            self._wire.ask_for_round_trip()
 
     def _part(self, payloads: Sequence[bytes], timestamp: int, last: bool) -> None:
         header = self._wire.header
