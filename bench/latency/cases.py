@@ -66,7 +66,9 @@ def case_of(spec: Spec) -> Case:
 
 
 TRACE_S = 28.0
-COMMANDS: tuple[tuple[Carrier, float], ...] = (("channel", 200.0), ("udp", 500.0))
+COMMANDS: tuple[tuple[Carrier, float], ...] = (
+    ("channel", 200.0), ("datagrams", 500.0), ("udp", 500.0),
+)  # fmt: skip
 SIZES = ((640, 480, 60), (640, 480, 30), (1024, 768, 30))
 
 
@@ -215,8 +217,9 @@ TARGETS: tuple[Target, ...] = (
              "loop-chromium@30-handover+handover-2links", "stops while driving", 0, "", "",
              Group.EFFECT),
     _at_most("command one way beside video, native datagrams, p99.9",
-             "command-udp-500hz-video@60-loopback", DELIVERED, 0.3, "ms", "in the media loop 2.9"),
-    _at_most("the same at RTT 20 ms", "command-udp-500hz-video@60-5g", DELIVERED, 11.5, "ms"),
+             "command-datagrams-500hz-video@60-loopback", DELIVERED, 0.3, "ms",
+             "in the media loop 2.9"),
+    _at_most("the same at RTT 20 ms", "command-datagrams-500hz-video@60-5g", DELIVERED, 11.5, "ms"),
     _at_least("quality at 8 Mbit/s", "ours-native-640x480@30-loopback", "PSNR", 32.0, "dB",
               "stock VP8 27"),
     _at_most("CPU of media with image formation @30", "loop-native@30-loopback", "CPU media", 40,

@@ -1,8 +1,9 @@
 """Ends of the command path: `python -m bench.latency.command serve|send CARRIER RATE_HZ OUT`.
 
 Carriers: `channel`, the data channel of the product (unordered, no retransmits, newest replaces);
-`udp`, bare datagrams between two real-time processes: the floor. A message has the size of a safety
-frame and carries its number and the time of sending; the server notes the arrival.
+`datagrams`, the product's authenticated datagrams, from a real-time console into the gateway's
+door; `udp`, bare datagrams between two real-time processes: the floor. A message has the size of a
+safety frame and carries its number and the time of sending; the server notes the arrival.
 """
 
 from __future__ import annotations
@@ -73,6 +74,37 @@ async def serve_channel(_rate_hz: float, out: Path) -> None:
     await server.close()
 
 
+SESSION, TOKEN, NONCE = 1, "bench", "bench"
+
+
+async def serve_datagrams(_rate_hz: float, out: Path) -> None:
+    """Open the gateway's door, say its port, note what it lets in until told to stop."""
+    from teleop.config import DEFAULT_LINKS
+    from teleop.gateway.datagrams import DatagramDoor
+
+    lines, arrivals = await Lines.open(), []
+
+    def take(_session: int, _link: int, body: bytes, at_ns: int) -> bool:
+        arrivals.append((*HEAD.unpack_from(body), at_ns))
+        return True
+
+    door = DatagramDoor(take)
+    [port] = await door.open(DEFAULT_LINKS, "0.0.0.0")
+    door.admit(SESSION, TOKEN, NONCE)
+    lines.write(port=port)
+    await lines.read()
+    store(out, CommandLog(arrivals))
+    door.close()
+
+
+def send_datagrams(rate_hz: float, out: Path) -> None:
+    """Seal and send on schedule, until told to stop."""
+    from transport.datagrams import Direction, Kind, Sealer, derive_key
+
+    sealer = Sealer(derive_key(TOKEN, NONCE, Direction.UP), SESSION, now_ns())
+    _send(rate_hz, out, lambda body: sealer.seal(Kind.COMMAND, body, now_ns()))
+
+
 async def send_channel(rate_hz: float, out: Path) -> None:
     """Offer, then send on schedule until told to stop."""
     from transport.webrtc.data import DataClient
@@ -126,7 +158,12 @@ def serve_udp(_rate_hz: float, out: Path) -> None:
 
 
 def send_udp(rate_hz: float, out: Path) -> None:
-    """Send to the address of the first line, on schedule, until told to stop."""
+    """Send bare datagrams on schedule, until told to stop."""
+    _send(rate_hz, out, lambda body: body)
+
+
+def _send(rate_hz: float, out: Path, seal: Callable[[bytes], bytes]) -> None:
+    """Send to the address of the first line."""
     to: dict[str, Any] = json.loads(sys.stdin.readline())
     address = (str(to["host"]), int(to["port"]))
     link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -136,13 +173,17 @@ def send_udp(rate_hz: float, out: Path) -> None:
     cycle, number = Cycle(round(1e9 / rate_hz)), 0
     while not told():
         cycle.wait()
-        link.sendto(message(number), address)
+        link.sendto(seal(message(number)), address)
         number += 1
     store(out, CommandLog([], number, right.fifo))
 
 
-ASYNC = {("serve", "channel"): serve_channel, ("send", "channel"): send_channel}
-PLAIN = {("serve", "udp"): serve_udp, ("send", "udp"): send_udp}
+ASYNC = {
+    ("serve", "channel"): serve_channel, ("send", "channel"): send_channel,
+    ("serve", "datagrams"): serve_datagrams,
+}  # fmt: skip
+PLAIN = {("send", "datagrams"): send_datagrams, ("serve", "udp"): serve_udp,
+         ("send", "udp"): send_udp}  # fmt: skip
 
 if __name__ == "__main__":
     end, carrier, rate, target = sys.argv[1:]

@@ -23,7 +23,7 @@ CONNECT_S = 1.0
 TAIL_S = 0.5
 
 
-Carrier = Literal["channel", "udp"]
+Carrier = Literal["channel", "datagrams", "udp"]
 
 
 class CommandSpec(msgspec.Struct, frozen=True, tag="command"):
