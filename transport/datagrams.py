@@ -17,7 +17,7 @@ import struct
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 
-from transport.multilink import Copy, FirstCopy
+from transport.multilink import Copy, FirstCopy, Variation
 
 MAGIC = 0x4744  # "DG" on the wire
 VERSION = 1
@@ -118,7 +118,7 @@ class Opener:
         self._key = key
         self._session = session
         self._seen = FirstCopy()
-        self._least_us: int | None = None
+        self._variation = Variation()
         self.refused = dict.fromkeys(Refusal, 0)
 
     def open(self, data: bytes, now_ns: int) -> Opened | Refusal:
@@ -146,14 +146,11 @@ class Opener:
         return Opened(Kind(kind), signed[HEADER.size :], number, sent_us)
 
     def _is_late(self, sent_us: int, life_ms: int, now_ns: int) -> bool:
-        """Beyond its life, counted from the fastest datagram so far: no common clock is needed.
+        """Beyond its life, counted from the fastest of the last seconds: no common clock is needed.
 
         Guard judges the true age by its own stamps; this only spares it what is surely too late.
         """
-        difference_us = now_ns // 1000 - sent_us
-        if self._least_us is None or difference_us < self._least_us:
-            self._least_us = difference_us
-        return difference_us - self._least_us > life_ms * 1000
+        return self._variation.saw(sent_us * 1000, now_ns) > life_ms * 1_000_000
 
 
 _KINDS = frozenset(Kind)

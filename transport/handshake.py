@@ -105,7 +105,10 @@ class Handshake:
     ) -> None:
         self._registry = registry
         self._guesses = guesses
-        self._nonce = nonce
+        self.nonce = nonce
+        """Also part of the keys of this console's datagrams."""
+        self.native = False
+        """The page is a program of its own, not a browser."""
         self._address = address
         self._deadline_ns = now_ns + HELLO_TIMEOUT_NS
         self._messages = TokenBucket(MESSAGE_RATE_HZ, MESSAGE_BURST, now_ns)
@@ -119,7 +122,7 @@ class Handshake:
 
     def challenge(self) -> s.Challenge:
         """The first message of the server."""
-        return s.Challenge(version=s.PROTOCOL_VERSION, nonce=self._nonce)
+        return s.Challenge(version=s.PROTOCOL_VERSION, nonce=self.nonce)
 
     def timed_out(self, now_ns: int) -> list[Action]:
         """Close a socket that has not been let in for too long."""
@@ -173,6 +176,7 @@ class Handshake:
                 self._guesses.count(self._address, now_ns)
             return self._refuse(denied.reason, close=self._hellos >= MAX_HELLOS)
         self.session = admitted.session
+        self.native = hello.client == "native"
         self.phase = Phase.JOINED
         return [Join(admitted, hello.language)]
 
@@ -180,7 +184,7 @@ class Handshake:
         if bool(hello.code) == bool(hello.token):
             raise DeniedError(Reason.CODE_OR_TOKEN)
         secret = hello.code or hello.token
-        if not identity.verify(hello.device_key, hello.signature, self._nonce, secret):
+        if not identity.verify(hello.device_key, hello.signature, self.nonce, secret):
             raise DeniedError(Reason.SIGNATURE)
         if hello.code:
             return self._registry.exchange(hello.code, hello.device_key, codes)

@@ -95,15 +95,17 @@ class Variation:
         self._worst_ns = 0
         self._before_ns = 0
 
-    def saw(self, sent_ns: int, received_ns: int) -> None:
-        """A message that carries its sending time arrived."""
+    def saw(self, sent_ns: int, received_ns: int) -> int:
+        """A message that carries its sending time arrived; return its variation in ns."""
         if not self._least_ns or received_ns - self._started_ns > PERIOD_NS:
             self._least_ns = self._least_ns[-1:]
             self._least_ns.append(received_ns - sent_ns)
             self._before_ns, self._worst_ns = self._worst_ns, 0
             self._started_ns = received_ns
         self._least_ns[-1] = min(self._least_ns[-1], received_ns - sent_ns)
-        self._worst_ns = max(self._worst_ns, received_ns - sent_ns - min(self._least_ns))
+        variation_ns = received_ns - sent_ns - min(self._least_ns)
+        self._worst_ns = max(self._worst_ns, variation_ns)
+        return variation_ns
 
     @property
     def worst_ms(self) -> float:

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from safety.messages import GuardReport
 from teleop.config import Link
+from teleop.gateway.datagrams import DatagramDoor
 from teleop.gateway.frames import FrameSink, Intake
+from transport.datagrams import Kind
 from transport.local.clock import now_ns
 from transport.multilink import LinkQuality
-from transport.rates import OutageWatch, TokenBucket
+from transport.rates import OUTAGE_NS, OutageWatch, TokenBucket
 from transport.schema import (
     CHANNEL_COMMAND,
     CHANNEL_HAPTIC,
@@ -92,6 +94,8 @@ class _Console:
         self.intake = intake
         self.current: list[CommandPeer | None] = [None] * links
         self.coming: list[CommandPeer | None] = [None] * links
+        self.datagram_ns = [-OUTAGE_NS] * links
+        """When the last datagram came over each link."""
 
     def peers(self) -> list[CommandPeer]:
         return [peer for peer in (*self.current, *self.coming) if peer is not None]
@@ -118,6 +122,8 @@ class _Console:
 
     def link_open(self, link: int, at_ns: int) -> bool:
         """True while frames flow, or can, over this link."""
+        if at_ns - self.datagram_ns[link] <= OUTAGE_NS:
+            return True
         return any(
             peer is not None and peer.is_open and not peer.is_silent(at_ns)
             for peer in (self.current[link], self.coming[link])
@@ -140,6 +146,8 @@ class CommandPeers:
         self._on_gone = on_gone
         self._consoles: dict[int, _Console] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self.datagrams = DatagramDoor(self.take_datagram)
+        """Beside the connections, for native consoles."""
         self._rejected = 0
         self._beats = 0
 
@@ -174,7 +182,10 @@ class CommandPeers:
 
     def any_open(self) -> bool:
         """True while anybody listens to telemetry."""
-        return any(peer.is_open for c in self._consoles.values() for peer in c.peers())
+        now = now_ns()
+        return any(
+            c.link_open(link, now) for c in self._consoles.values() for link in range(self.links)
+        )
 
     async def answer(self, session: int, sdp: str, link: int = 0) -> str:
         """Answer an offer; the connection before it serves until the new one is open.
@@ -202,8 +213,17 @@ class CommandPeers:
             self._forget(console, peer)
             raise
 
+    def take_datagram(self, session: int, link: int, data: bytes, at_ns: int) -> bool:
+        """Take an authenticated datagram of a console."""
+        console = self._console(session)
+        taken = console.intake.take(link, data, at_ns, drives=self._drives(session))
+        console.datagram_ns[link] = at_ns
+        self._rejected += not taken
+        return taken
+
     def drop(self, session: int) -> None:
         """Close this session's connections, if any."""
+        self.datagrams.dismiss(session)
         console = self._consoles.pop(session, None)
         for peer in console.peers() if console else []:
             self._close(peer)
@@ -227,6 +247,7 @@ class CommandPeers:
             HEARTBEAT_MAGIC, self._beats, report.stamp_ns, report.nonce, report.epoch
         )
         self._send(CHANNEL_COMMAND, beat)
+        self.datagrams.send(Kind.HEARTBEAT, beat, now_ns())
 
     def feels(self) -> bool:
         """True while a console with a haptic handle listens."""
@@ -240,9 +261,11 @@ class CommandPeers:
     def telemetry(self, packed: bytes) -> None:
         """Send telemetry to every console over every link."""
         self._send(CHANNEL_TELEMETRY, packed)
+        self.datagrams.send(Kind.TELEMETRY, packed, now_ns())
 
     async def close(self) -> None:
         """Close all connections."""
+        self.datagrams.close()
         for session in list(self._consoles):
             self.drop(session)
         await asyncio.gather(*self._closing)

@@ -57,6 +57,13 @@ class Greeter:
         self.image: s.ImageState | None = None
         """Newest picture geometry from media."""
 
+    def datagram_ports(self, ports: list[int]) -> None:
+        """The UDP port of each link is known now."""
+        self.links = tuple(
+            msgspec.structs.replace(link, datagram_port=port)
+            for link, port in zip(self.links, ports, strict=True)
+        )
+
     def welcome(self, admitted: Admitted, lease: int, report: GuardReport | None) -> s.Welcome:
         """The answer to a good `Hello`."""
         session = admitted.session

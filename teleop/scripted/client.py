@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from transport import schema
+from transport.datagrams import Direction, derive_key
 from transport.schema import (
     Answer,
     Challenge,
@@ -114,6 +115,9 @@ class PageClient:
         self._on_message = on_message
         self._key = DeviceKey()
         self._token = ""
+        self._nonce = ""
+        self.host = ""
+        """The robot's address that this page joined at."""
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._http: aiohttp.ClientSession | None = None
         self._answers: dict[tuple[str, int], asyncio.Future[Answer]] = {}
@@ -143,6 +147,7 @@ class PageClient:
             raise GatewayError(f"{self.role.value}: cannot join {origin}: {error!r}") from error
         self._token = self.welcome.token
         self._know_origins(origin, self.welcome)
+        self.host = urlsplit(origin).hostname or ""
         self.joins += 1
         self.closed.clear()
         self._reader = asyncio.create_task(self._read())
@@ -167,6 +172,7 @@ class PageClient:
         challenge = await self._receive()
         if not isinstance(challenge, Challenge):
             raise GatewayError(f"{self.role.value}: {type(challenge).__name__} before a challenge")
+        self._nonce = challenge.nonce
         secret = self._token or code
         await self.send(
             Hello(
@@ -183,6 +189,10 @@ class PageClient:
                 raise GatewayError(f"{self.role.value}: refused: {reply.reason} {reply.detail}")
             self._on_message(reply)
         return reply
+
+    def datagram_key(self, direction: Direction) -> bytes:
+        """Key of this join's datagrams."""
+        return derive_key(self._token, self._nonce, direction)
 
     async def send(self, message: Signal) -> None:
         """Send one signalling message; a lost socket shows in `closed`."""

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from teleop.scripted.client import GatewayError, PageClient
+from teleop.scripted.datagrams import DatagramLane
 from teleop.scripted.lane import SILENT_NS, Hearing, Lane
 from transport.local.clock import now_ns
 from transport.multilink import Copy, FirstCopy
@@ -90,10 +91,12 @@ class ConsoleLink:
         on_force: Callable[[bytes], None] | None = None,
         on_message: Callable[[Signal], None] = lambda _: None,
         addresses: Sequence[str] = (),
+        datagrams: bool = False,
     ) -> None:
         """`page` makes the page client; `on_force` given: the console has a haptic handle.
 
         `addresses`: our own address on each link, in the order of the robot's links; empty: any.
+        `datagrams`: send authenticated datagrams besides the data channels.
         """
         self.page = page(self._take)
         newest = _Newest(Hearing(on_heartbeat, on_telemetry, on_force))
@@ -101,6 +104,8 @@ class ConsoleLink:
         self._hearing = Hearing(newest.heartbeat, newest.telemetry, force)
         self._on_message = on_message
         self._addresses = addresses
+        self._use_datagrams = datagrams
+        self.datagrams: list[DatagramLane] = []
         self.lanes: list[Lane] = []
         self.heard_ns = 0
         """When the last heartbeat came; set by who decodes them."""
@@ -128,7 +133,20 @@ class ConsoleLink:
         for number in range(len(self.lanes), len(welcome.links)):
             address = self._addresses[number] if number < len(self._addresses) else ""
             self.lanes.append(Lane(number, self.page, self._hearing, address))
+        if self._use_datagrams:
+            self._open_datagrams(welcome)
         return welcome
+
+    def _open_datagrams(self, welcome: Welcome) -> None:
+        """New keys with each join, so new sockets too."""
+        old, self.datagrams = self.datagrams, []
+        for number, info in enumerate(welcome.links):
+            own = self._addresses[number] if number < len(self._addresses) else ""
+            lane = DatagramLane(self.page, welcome.session, self._hearing)
+            lane.open(info.address or self.page.host, info.datagram_port, own)
+            self.datagrams.append(lane)
+        for lane in old:
+            lane.close()
 
     async def keep_open(self) -> None:
         """Open what is missing, for ever: signalling, and both connections of each link."""
@@ -143,6 +161,8 @@ class ConsoleLink:
         """Leave."""
         for lane in self.lanes:
             await lane.close()
+        for datagrams in self.datagrams:
+            datagrams.close()
         await self.page.close()
 
     def picture(self) -> Picture | None:
@@ -162,6 +182,8 @@ class ConsoleLink:
         """Send a safety frame over every link, replacing one that has not left yet."""
         for lane in self.lanes:
             lane.send(frame)
+        for datagrams in self.datagrams:
+            datagrams.send(frame)
 
     def _take(self, message: Signal) -> None:
         """Offer again when the gateway says that a connection is gone."""
@@ -174,7 +196,7 @@ class ConsoleLink:
 
     async def _rejoin(self) -> None:
         if self.page.closed.is_set():
-            await self.page.join()
+            await self.join()
 
     async def _keep(self, repair: Callable[[], Awaitable[None]], pause_s: float) -> None:
         while True:
