@@ -87,6 +87,11 @@ class NeedleUnit:
         if inserted < -0.002:
             self._reset()
 
+    @property
+    def open_layers(self) -> int:
+        """Simulation truth: membranes that the needle has punctured."""
+        return self._force.open_layers
+
     def read(self) -> NeedleReading:
         """The newest measurement."""
         if not self._noise:

@@ -39,7 +39,9 @@ class NeedleDesk:
                 session.number,
                 lambda: page.refuse(Reason.GUARD_UNREACHABLE, EventKind.NEEDLE_PROPOSE.name),
             )
-        self._notes.write("needle_path", refused=str(self._work.refused), depth_um=round(found.depth_m * 1e6))
+        self._notes.write(
+            "needle_path", refused=str(self._work.refused), depth_um=round(found.depth_m * 1e6)
+        )
         self._tell()
 
     def tip(self, page: Page, session: Session, tip: s.NeedleTip) -> None:
