@@ -146,7 +146,7 @@ class ForceRobot:
         if pressing and before not in PRESSING:
             self.law.engage(self.measured_n)
             self.law.stiffness.start(self.p_m, self.measured_n)
-            self.fit.touch(self.p_m, self.measured_n)
+            self.fit.touch(self.p_m, self.v_m_s, self.measured_n)
             self._touch_m = self._anchor_m
         if before in PRESSING and not pressing:
             self._lost_m = self.p_m

@@ -141,7 +141,7 @@ class HapticPage:
         self.figures.port_low_j = min(self.figures.port_low_j, self.figures.port_j)
         side = robot_side(
             now_ns, self.force, self._force_ns, self.shown, self.meter.coupling(now_ns),
-            self.block(now_ns), self._limits.haptic_ms,
+            self.block(now_ns), self._limits.haptic_ms, self.meter.lag_max_s(now_ns),
         )  # fmt: skip
         if self.force is not None and self.force.stamp_ns != self._rendered[0]:
             self._rendered = (self.force.stamp_ns, now_ns)

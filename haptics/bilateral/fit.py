@@ -1,9 +1,9 @@
 """Robot side: stiffness and damping of the touched surface, from position and force.
 
-Recursive least squares with forgetting on f = k x + b v, begun at each touch, where f and x are the
-fast parts of force and travel (second-order high-pass): breathing moves the probe while force
-control keeps the force, which would look like no stiffness at all. x is delayed as the force is.
-While nothing fast happens, nothing is learned and nothing forgotten.
+Compliance by least squares of x = c f, forgetting, on the fast parts of travel x and force f. The
+regression is on the force, because breathing moves the probe while force control keeps the force:
+it is noise in x, uncorrelated with what the hand asks for, and leaves c unbiased. (On x it would
+look like no stiffness at all.) x is delayed as the force is; a prior counts until evidence comes.
 """
 
 from __future__ import annotations
@@ -11,80 +11,61 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from haptics.filters import LowPass
-from haptics.stiffness import HighPass
 
-FORGET_S = 0.6
-"""Forgetting time; the windowed fits of model-mediated teleoperation use 0.3 to 1 s."""
+HIGH_PASS_S = 0.3
+"""Pressing by hand lasts 0.3 s and more; breathing passes too, but does not disturb (above)."""
+FORGET_S = 2.0
 K_PRIOR_N_M = 800.0
 """Between belly and muscle (200 to 1500 N/m)."""
+EXCITED_N = 0.2
+"""Change of force that teaches; less is noise and what force control leaves of breathing. Without
+it nothing is learned and nothing forgotten."""
+PRIOR_N2_S = 0.002
+"""Weight of the prior: 0.1 N for 0.2 s; sensor noise of 0.02 N collects less in 2 s."""
 K_MIN_N_M = 100.0
 K_MAX_N_M = 6000.0
-B_MIN_N_S_M = 0.0
-B_MAX_N_S_M = 30.0
-"""Probe-size contact: 5 to 30 N s/m."""
+RELAXATION_S = 0.010
+"""Damping per stiffness of soft tissue under a probe (5 to 30 N s/m at 300 to 3000 N/m)."""
+B_MAX_N_S_M = 20.0
 SENSOR_S = 0.006
 """Delay of the force behind the position (3 ms sensor, 50 Hz low-pass)."""
-SPEED_S = 0.005
-EXCITED_M = 6e-5
-"""Fast travel that teaches: a landing leaves 0.5 mm, breathing of 8 mm at 0.25 Hz 0.025 mm."""
-EXCITED_N = 0.08
-"""Fast force that teaches: on a hard surface the probe hardly moves; four times the noise."""
-P0 = 1e3
-"""First covariance per unit of the scaled regressors: about ten samples outweigh the prior."""
-X_SCALE_M = 1e-3
-V_SCALE_M_S = 1e-2
 
 
 @dataclass(slots=True)
 class SurfaceFit:
-    """Estimates stiffness (N/m) and damping (N s/m) while in contact."""
+    """Estimates the stiffness (N/m) while in contact."""
 
     k_n_m: float = K_PRIOR_N_M
-    b_n_s_m: float = 0.0
-    samples: int = 0
-    """Samples that taught something since the touch."""
     _late_m: LowPass = field(default_factory=lambda: LowPass(SENSOR_S))
-    _x_m: HighPass = field(default_factory=HighPass)
-    _f_n: HighPass = field(default_factory=HighPass)
-    _speed_m_s: LowPass = field(default_factory=lambda: LowPass(SPEED_S))
-    _theta: tuple[float, float] = (0.0, 0.0)
-    _p: tuple[float, float, float] = (P0, 0.0, P0)
-    """Covariance: xx, xv, vv."""
-    _before_m: float = 0.0
+    _slow_x_m: LowPass = field(default_factory=lambda: LowPass(HIGH_PASS_S))
+    _slow_f_n: LowPass = field(default_factory=lambda: LowPass(HIGH_PASS_S))
+    _ff: float = 0.0
+    _xf: float = 0.0
+    _prior_n_m: float = K_PRIOR_N_M
 
-    def touch(self, travel_m: float, force_n: float) -> None:
-        """A new contact begins: forget the old tissue, keep its values as the first guess."""
-        self._late_m.reset(travel_m)
-        self._x_m.reset(travel_m)
-        self._f_n.reset(force_n)
-        self._speed_m_s.reset(0.0)
-        self._theta = (self.k_n_m * X_SCALE_M, self.b_n_s_m * V_SCALE_M_S)
-        self._p = (P0, 0.0, P0)
-        self._before_m = 0.0
-        self.samples = 0
+    @property
+    def b_n_s_m(self) -> float:
+        """Damping (N s/m) that goes with the stiffness."""
+        return min(B_MAX_N_S_M, RELAXATION_S * self.k_n_m)
+
+    def touch(self, travel_m: float, v_m_s: float, force_n: float) -> None:
+        """A new contact begins: forget the old tissue, keep its stiffness as the first guess."""
+        late_m = travel_m - v_m_s * SENSOR_S
+        self._late_m.reset(late_m)
+        self._slow_x_m.reset(late_m)
+        self._slow_f_n.reset(force_n)
+        self._ff = self._xf = 0.0
+        self._prior_n_m = self.k_n_m
 
     def update(self, travel_m: float, force_n: float, dt_s: float) -> None:
-        """Feed one sample of a contact, `dt_s` (> 0) after the last."""
-        x = self._x_m.update(self._late_m.update(travel_m, dt_s), dt_s)
-        f = self._f_n.update(force_n, dt_s)
-        v = self._speed_m_s.update((x - self._before_m) / dt_s, dt_s)
-        self._before_m = x
-        if abs(x) < EXCITED_M and abs(f) < EXCITED_N:
+        """Feed one sample of a contact, `dt_s` after the last."""
+        late_m = self._late_m.update(travel_m, dt_s)
+        x = late_m - self._slow_x_m.update(late_m, dt_s)
+        f = force_n - self._slow_f_n.update(force_n, dt_s)
+        if abs(f) < EXCITED_N:
             return
-        self._learn(x / X_SCALE_M, v / V_SCALE_M_S, f, 1.0 - dt_s / FORGET_S)
-        self.samples += 1
-        self.k_n_m = max(K_MIN_N_M, min(K_MAX_N_M, self._theta[0] / X_SCALE_M))
-        self.b_n_s_m = max(B_MIN_N_S_M, min(B_MAX_N_S_M, self._theta[1] / V_SCALE_M_S))
-
-    def _learn(self, x: float, v: float, f: float, keep: float) -> None:
-        """One step of recursive least squares with forgetting factor `keep`."""
-        xx, xv, vv = self._p
-        gx, gv = xx * x + xv * v, xv * x + vv * v
-        weight = keep + x * gx + v * gv
-        error = f - self._theta[0] * x - self._theta[1] * v
-        self._theta = (self._theta[0] + gx / weight * error, self._theta[1] + gv / weight * error)
-        self._p = (
-            min(P0, (xx - gx * gx / weight) / keep),
-            (xv - gx * gv / weight) / keep,
-            min(P0, (vv - gv * gv / weight) / keep),
-        )
+        keep = 1.0 - dt_s / FORGET_S
+        self._ff = keep * self._ff + f * f * dt_s
+        self._xf = keep * self._xf + x * f * dt_s
+        compliance = (self._xf + PRIOR_N2_S / self._prior_n_m) / (self._ff + PRIOR_N2_S)
+        self.k_n_m = max(K_MIN_N_M, min(K_MAX_N_M, 1.0 / max(compliance, 1e-6)))

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from haptics.bilateral.errors import ScaleError
 from haptics.bilateral.handle import HandleState
-from haptics.bilateral.one_euro import OneEuro, for_orientation
+from haptics.bilateral.one_euro import LAG_MAX_S, LAG_MIN_S, OneEuro, for_orientation
 from haptics.vec import ZERO, Vec, add, capped, exp, log, multiply, norm, scale, sub, transpose
 
 MOTION_SCALE = (0.2, 1.0)
@@ -106,6 +106,11 @@ class Mapping:
         self.r_rad = add(self.r_rad, scale(turned, self.ramp))
         self.v_m_s = scale(step, 1.0 / dt_s)
         self.w_rad_s = scale(turned, self.ramp / dt_s)
+
+    def allow_lag(self, lag_max_s: float) -> None:
+        """Bound the lag of both filters in motion."""
+        bound = max(LAG_MIN_S, min(LAG_MAX_S, lag_max_s))
+        self._position.lag_max_s = self._turn.lag_max_s = bound
 
     @property
     def counted_lag_s(self) -> float:

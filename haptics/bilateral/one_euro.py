@@ -3,8 +3,9 @@
 A first-order low-pass whose cutoff rises with the speed v of what it filters, f_c = f_min + beta v;
 with 1 Hz and 200 per m/s a 9 Hz tremor is damped by 16 dB at rest. Between rest and fast motion the
 plain filter would lag by up to 80 ms, more than the whole latency budget. So from 10 mm/s on the
-cutoff is 8 Hz or more (lag 20 ms or less), and what remains is *counted* in the age of commands:
-all of it in motion, falling with v^2 towards a resting hand, which has nothing to be late with.
+cutoff is 8 Hz or more (lag 20 ms or less; less still where the link leaves less of the budget), and
+what remains is *counted* in the age of commands: all of it in motion, falling with v^2 towards a
+resting hand, which has nothing to be late with.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ BETA_HZ_S_M = 200.0
 """Rise of the cutoff with speed (Hz per m/s)."""
 MOVING_M_S = 0.010
 """A hand at this speed moves (sonographers scan at 13 mm/s and more)."""
-MOVING_CUTOFF_HZ = 8.0
-"""Least cutoff of a moving hand: 20 ms of lag."""
+LAG_MAX_S = 0.020
+"""Longest lag of a moving hand (8 Hz)."""
+LAG_MIN_S = 0.002
+"""Shortest bound that is asked for (80 Hz: the filter hardly acts on a moving hand)."""
 RATE_CUTOFF_HZ = 1.0
 """Cutoff of the speed estimate, the authors' default."""
 GRIP_RADIUS_M = 0.06
@@ -39,6 +42,8 @@ class OneEuro:
     """Hz per unit of speed."""
     moving: float = MOVING_M_S
     """Speed from which on the lag is bounded and counted in full."""
+    lag_max_s: float = LAG_MAX_S
+    """Bound of the lag in motion, as the link's share of the latency budget leaves it."""
     value: Vec = ZERO
     rate: Vec = ZERO
     """Speed estimate that steers the cutoff."""
@@ -62,12 +67,12 @@ class OneEuro:
     def cutoff_hz(self) -> float:
         """Cutoff at the speed now."""
         speed = norm(self.rate)
-        floor = MOVING_CUTOFF_HZ * self._motion
+        floor = self._motion / (2.0 * math.pi * self.lag_max_s)
         return max(MIN_CUTOFF_HZ + self.beta * speed, floor)
 
     @property
     def counted_lag_s(self) -> float:
-        """Lag that counts in the age of a command (s): at most 20 ms, 0 for a resting hand."""
+        """Lag that counts in the age of a command (s): 0 for a resting hand."""
         return self._motion / (2.0 * math.pi * self.cutoff_hz)
 
     @property

@@ -13,6 +13,7 @@ from haptics.bilateral.choice import Coupling
 from haptics.bilateral.fade import Fade
 from haptics.bilateral.handle import HandleFacts, HandleState
 from haptics.bilateral.mapping import Block, Engagement, Mapping, Scales
+from haptics.bilateral.one_euro import LAG_MAX_S
 from haptics.bilateral.passivity import OnePort
 from haptics.bilateral.surface import LocalSurface, SurfaceModel
 from haptics.vec import ZERO, Vec, add, capped, dot, norm, scale, sub
@@ -53,6 +54,8 @@ class FromRobot:
     """What forbids driving; NONE: nothing."""
     probe_p_m: Vec
     probe_r_rad: Vec
+    lag_max_s: float = LAG_MAX_S
+    """What the latency budget leaves for the tremor filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class HapticLoop:
             block = Block.LINK_OFF
         held = self.engagement.update(grip, block, robot.probe_p_m, robot.probe_r_rad)
         driving = held and robot.moving and not grip.clutch
+        self.mapping.allow_lag(robot.lag_max_s)
         self.mapping.update(grip, driving, dt_s)
         inward = self._inward(robot)
         moved = dot(sub(grip.p_m, self._grip_p_m), inward) if self._primed else 0.0

@@ -65,6 +65,7 @@ def from_robot(known: RobotSide | None, at_ns: int) -> FromRobot:
         block=Block.PATH if silent else known.block,
         probe_p_m=known.probe_p_m,
         probe_r_rad=known.probe_r_rad,
+        lag_max_s=known.lag_max_s,
     )
 
 

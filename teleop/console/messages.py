@@ -39,6 +39,8 @@ class RobotSide:
     block: Block
     probe_p_m: Vec3
     probe_r_rad: Vec3
+    lag_max_s: float
+    """What the latency budget leaves for the tremor filter."""
 
 
 @dataclass(frozen=True, slots=True)

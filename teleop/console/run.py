@@ -20,6 +20,7 @@ from teleop.console.errors import ConsoleError
 from teleop.console.session import HandleSession, Options
 from teleop.scripted.client import ClientError, Door
 from teleop.scripted.persons import Phase
+from transport.identity import decode
 
 LINE_S = 0.25
 GRACE_S = 45.0
@@ -32,10 +33,11 @@ Words = Callable[..., str]
 def door_of(address: str) -> Door:
     """The door that a console address of `teleop demo` names; ConsoleError: none."""
     parts = urlsplit(address)
-    code = parse_qs(parts.fragment).get("code", [""])[0]
+    named = parse_qs(parts.fragment)
+    code, pin = named.get("code", [""])[0], decode(named.get("pin", [""])[0])
     if parts.scheme not in ("http", "https") or not parts.netloc or not code:
         raise ConsoleError(f"{address}: not a console address; copy it as `teleop demo` shows it")
-    return Door(f"{parts.scheme}://{parts.netloc}", code)
+    return Door(f"{parts.scheme}://{parts.netloc}", code, pin or None)
 
 
 def line_of(session: HandleSession, words: Words) -> str:

@@ -205,7 +205,7 @@ class HandleSession:
         at_ns = now_ns()
         side = robot_side(
             at_ns, self.force, self._force_ns, self._shown, self.meter.coupling(at_ns),
-            self.block(), self._leg_limit_ms,
+            self.block(), self._leg_limit_ms, self.meter.lag_max_s(at_ns),
         )  # fmt: skip
         self._to_loop.write(side)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from haptics.bilateral.choice import Coupling, CouplingChoice
 from haptics.bilateral.mapping import Block
+from haptics.bilateral.one_euro import LAG_MIN_S
 from haptics.vec import from_quat, log
 from safety.frame import (
     FLAG_CLUTCH,
@@ -37,6 +38,9 @@ SILENT_NS = 250_000_000
 LOSS_WINDOW = 200
 """Force frames over which loss is counted: 2 s at the keep-alive of 100 Hz."""
 RTT_SPAN_NS = 1_000_000_000
+BUDGET_MS = 36.0
+"""Age that round trip and filter may reach together: below the 40 ms from which on a command slot
+counts as missed (`slot_late_ms`)."""
 MOVING = (State.ACTIVE, State.DEGRADED)
 
 
@@ -75,6 +79,11 @@ class LinkMeter:
     def rtt_ms(self, now_ns: int) -> float:
         """Median of the last second; -1: unknown."""
         return self._rtt.percentiles(now_ns).p50_ms
+
+    def lag_max_s(self, now_ns: int) -> float:
+        """Time that the tremor filter may take of the age budget; unknown: as little as it can."""
+        worst_ms = self._rtt.percentiles(now_ns).p95_ms
+        return LAG_MIN_S if worst_ms < 0.0 else max(LAG_MIN_S, (BUDGET_MS - worst_ms) / 1e3)
 
     def coupling(self, now_ns: int) -> Coupling:
         """The coupling for the link as it is."""
@@ -198,6 +207,7 @@ def robot_side(
     coupling: Coupling,
     block: Block,
     leg_limit_ms: float,
+    lag_max_s: float,
 ) -> RobotSide:
     """The message for the haptic loop."""
     turn = log(from_quat(shown.probe_q))
@@ -220,4 +230,5 @@ def robot_side(
         block=block,
         probe_p_m=shown.probe_p_m,
         probe_r_rad=(turn[0], turn[1], turn[2]),
+        lag_max_s=lag_max_s,
     )

@@ -49,8 +49,8 @@ class ReturnLeg:
         force = arm.force_n if valid else (0.0, 0.0, 0.0)
         rotation = from_quat(arm.base_q_probe)
         axis = column(rotation, 2)
-        self._observe(servo, dot(arm.base_p_probe_m, axis), force[2], dt_s)
         speed = apply_transposed(rotation, arm.base_v_probe_m_s)
+        self._observe(servo, dot(arm.base_p_probe_m, axis), speed[2], force[2], dt_s)
         if dt_s < GAP_S:
             self.energy.flow(-dot(force, speed) * dt_s)
         inward = self._normal(force, dt_s)
@@ -62,12 +62,14 @@ class ReturnLeg:
         self.number += 1
         return self._frame(arm, servo, force[2], inward, valid)
 
-    def _observe(self, servo: ServoReport, travel_m: float, force_n: float, dt_s: float) -> None:
+    def _observe(
+        self, servo: ServoReport, travel_m: float, v_m_s: float, force_n: float, dt_s: float
+    ) -> None:
         contact = servo.contact in CONTACT
         if contact != self._contact or servo.touch != self._touch:
             self._changed = True
             if contact:
-                self.fit.touch(travel_m, force_n)
+                self.fit.touch(travel_m, v_m_s, force_n)
         elif contact and dt_s < GAP_S:
             self.fit.update(travel_m, force_n, dt_s)
         self._contact, self._touch = contact, servo.touch

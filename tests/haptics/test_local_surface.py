@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,24 +93,36 @@ def test_the_handle_limits_the_stiffness() -> None:
     assert surface.k_n_m == 1000.0
 
 
-def test_stiffness_is_found_from_a_touch() -> None:
-    for true in (300.0, 1000.0, 3000.0):
-        fit = SurfaceFit()
-        fit.touch(0.0, 0.5)
-        for i in range(500):
-            x = 0.002 * min(1.0, i / 200.0)
-            late = 0.002 * min(1.0, max(0.0, i - 6.0) / 200.0)
-            fit.update(x, 0.5 + true * late, DT_S)
-        assert abs(fit.k_n_m / true - 1.0) < 0.2, (true, fit.k_n_m)
-
-
-def test_a_resting_probe_teaches_nothing() -> None:
+@pytest.mark.parametrize("true", [300.0, 1000.0, 3000.0])
+def test_stiffness_is_found_from_pressing(true: float) -> None:
     fit = SurfaceFit()
-    fit.touch(0.0, 2.0)
+    fit.touch(0.0, 0.0, 0.5)
+    for i in range(1000):
+        force, late = (0.5 + 2.0 * min(1.0, max(0.0, t) / 400.0) for t in (i, i - 6.0))
+        fit.update((force - 0.5) / true, late, DT_S)
+    assert abs(fit.k_n_m / true - 1.0) < 0.15, fit.k_n_m
+
+
+def test_a_resting_probe_and_breathing_teach_nothing() -> None:
+    fit = SurfaceFit()
+    fit.touch(0.0, 0.0, 2.0)
     known = fit.k_n_m
-    for i in range(5000):
-        fit.update(1e-6 * (i % 3), 2.0 + 0.05 * (-1) ** i, DT_S)
-    assert (fit.k_n_m, fit.samples) == (known, 0)
+    for i in range(8000):
+        lift = 0.004 * math.sin(2.0 * math.pi * 0.25 * i / 1000.0)
+        fit.update(lift, 2.0 + 0.05 * (-1) ** i, DT_S)
+    assert fit.k_n_m == known
+
+
+def test_breathing_does_not_hide_the_stiffness() -> None:
+    """8 mm of breathing under a hand that presses and lets go by 1 N."""
+    fit = SurfaceFit()
+    fit.touch(0.0, 0.0, 3.0)
+    for i in range(10_000):
+        t = i / 1000.0
+        force = 3.0 + math.sin(2.0 * math.pi * 0.6 * t)
+        lift = 0.004 * math.sin(2.0 * math.pi * 0.25 * t)
+        fit.update((force - 3.0) / 600.0 + lift, force, DT_S)
+    assert abs(fit.k_n_m / 600.0 - 1.0) < 0.3, fit.k_n_m
 
 
 def test_the_robot_holds_a_touch_gently_until_it_is_felt() -> None:
