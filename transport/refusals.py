@@ -37,3 +37,4 @@ class Reason(StrEnum):
     REBUILD = "rebuild"  # make the command connection anew, at once
     MEDIA_UNAVAILABLE = "media_unavailable"  # offer video again after a second
     MEDIA_RESTARTED = "media_restarted"  # offer video again, at once
+    KEY_REFUSED = "key_refused"  # no command key: this console cannot drive

@@ -28,6 +28,7 @@ MESSAGES: dict[Role, frozenset[type[s.Signal]]] = {
             s.LeaseRequest,
             s.NeedlePath,
             s.NeedleTip,
+            s.KeyReply,
         }
     ),
     Role.BEDSIDE: frozenset({s.Talk, s.Phrase, s.Event, s.Beat, s.Ping}),

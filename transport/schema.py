@@ -408,9 +408,31 @@ class Telemetry(msgspec.Struct, frozen=True, array_like=True):
     needle_attempts: int
 
 
+class KeyOffer(Signal, frozen=True, tag="key_offer"):
+    """Keys to console, relayed unread: base64url of the offer of `transport/keyagreement.py`."""
+
+    data: Annotated[str, Meta(max_length=4096)]
+
+
+class KeyReply(Signal, frozen=True, tag="key_reply"):
+    """Console to keys, relayed unread: the reply to the newest offer."""
+
+    data: Annotated[str, Meta(max_length=4096)]
+
+
+class KeyDone(Signal, frozen=True, tag="key_done"):
+    """Keys to console: guard has the key; frames are signed with it from now on."""
+
+    data: Text64
+    suite: int
+    """For display: 1 X25519, 2 ML-KEM-768, 4 pin, 8 key source."""
+    trust: Literal["pin", "enrolled", "gateway"]
+    """For display: why the console is believed."""
+
+
 FromPage = (
     Hello | Offer | Talk | Phrase | Event | Beat | ImageSettings | Ping | LeaseRequest
-    | NeedlePath | NeedleTip
+    | NeedlePath | NeedleTip | KeyReply
 )  # fmt: skip
 """Union of what a page may send."""
 FromServer = (
@@ -425,5 +447,7 @@ FromServer = (
     | Peers
     | Status
     | NeedleState
+    | KeyOffer
+    | KeyDone
 )
 """Union of what the server sends."""

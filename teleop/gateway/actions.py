@@ -12,6 +12,7 @@ from safety.states import EventKind
 from teleop.gateway.command import CommandPeers
 from teleop.gateway.events import EventSender
 from teleop.gateway.hub import Hub
+from teleop.gateway.keys import KeysLine
 from teleop.gateway.needle import NeedleDesk
 from teleop.gateway.notes import Notes
 from teleop.gateway.page import Page
@@ -69,6 +70,7 @@ class Actions:
         command: CommandPeers,
         video: VideoPeers,
         notes: Notes,
+        keys: KeysLine,
     ) -> None:
         self._hub = hub
         self._sources = sources
@@ -76,6 +78,7 @@ class Actions:
         self._command = command
         self._video = video
         self._notes = notes
+        self.keys = keys
         self.bedside = Bedside()
         self.needle = NeedleDesk(hub, sources, events, notes)
         self._phrases = known_phrases()
@@ -91,6 +94,7 @@ class Actions:
             s.LeaseRequest: self._lease,
             s.NeedlePath: self.needle.path,
             s.NeedleTip: self.needle.tip,
+            s.KeyReply: self._key_reply,
         }
 
     def act(self, page: Page, session: Session, message: s.FromPage) -> None:
@@ -171,6 +175,10 @@ class Actions:
     def _lost(self, page: Page, kind: EventKind) -> None:
         self._notes.write("event_lost", kind=kind.name)
         page.refuse(Reason.GUARD_UNREACHABLE, kind.name)
+
+    def _key_reply(self, page: Page, session: Session, reply: s.KeyReply) -> None:
+        if not self.keys.reply(session.number, reply.data):
+            page.refuse(Reason.KEY_REFUSED, "the keys process is not there")
 
     def _image(self, page: Page, session: Session, settings: s.ImageSettings) -> None:
         if not self._video.link.image(settings):

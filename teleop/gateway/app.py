@@ -18,6 +18,7 @@ from teleop.gateway.command import CommandPeers
 from teleop.gateway.doorman import Doorman
 from teleop.gateway.events import EventSender
 from teleop.gateway.hub import Hub
+from teleop.gateway.keys import KeysLine
 from teleop.gateway.life import Life
 from teleop.gateway.listen import Door, Listener, open_listener, with_links
 from teleop.gateway.notes import Notes
@@ -51,13 +52,17 @@ class Gateway:
         store = SessionStore(run_dir)
         registry = Registry(store.load(), lambda: secrets.token_urlsafe(32))
         links = links_of(config)
-        greeter = Greeter(config, read_site(run_dir))
+        self._links = links
+        self._greeter = greeter = Greeter(config, read_site(run_dir))
         sources = Sources(run_dir, config.limits)
         self._hub = Hub(registry, store, self._notes)
         self._video = VideoPeers(run_dir, self._hub, greeter, self._notes, links)
         self._command = CommandPeers(run_dir, links, registry.drives, self._command_gone)
         events = EventSender(run_dir)
-        actions = Actions(self._hub, sources, events, self._command, self._video, self._notes)
+        self._keys = KeysLine(run_dir, self._hub, self._notes)
+        actions = Actions(
+            self._hub, sources, events, self._command, self._video, self._notes, self._keys
+        )
         status_box = channels.box(run_dir, channels.GATEWAY_STATUS)
         self._pump = Pump(self._hub, sources, actions, self._command, self._video, status_box)
         self._signalling = Signalling(
@@ -110,12 +115,15 @@ class Gateway:
             await self._doorman.open(runner.server, one, self._listener.tls)
             for one in self._listener.sockets
         ]
+        ports = self._command.datagrams.open(self._links, self._listener.host)
+        self._greeter.datagram_ports(ports)
         self._announce()
         gc.collect()
         gc.freeze()
         parts = [
             asyncio.create_task(self._pump.run()),
             asyncio.create_task(self._video.link.run()),
+            asyncio.create_task(self._keys.run()),
             asyncio.create_task(self._watch_sockets()),
         ]
         ending = asyncio.create_task(life.ended.wait())

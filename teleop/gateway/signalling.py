@@ -146,6 +146,8 @@ class Signalling:
         if admitted.session.role is not Role.BEDSIDE and self._greeter.image is not None:
             page.send(self._greeter.image)
         page.send_status(self._newest_status())
+        if admitted.session.role is Role.CONSOLE:
+            self._actions.keys.begin(admitted.session.number)
         page.send(self._actions.needle.message())
         self._hub.tell_peers()
 
@@ -161,6 +163,7 @@ class Signalling:
             self._hub.tell_peers()
 
     def _drop(self, session: int) -> None:
+        self._actions.keys.end(session)
         self._command.drop(session)
         self._video.drop(session)
 

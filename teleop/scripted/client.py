@@ -1,13 +1,12 @@
 """A native page: joins the gateway over its WebSocket with a join code and a device key.
 
-Same handshake as a browser (`transport/schema.py`): challenge, hello with a signature of a P-256
+Same handshake as a browser (`transport/schema.py`): challenge, hello with a signature of an Ed25519
 key that never leaves this process, welcome. After a lost socket it joins again with the token.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,19 +15,20 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from teleop.keys.files import read_pins
+from teleop.scripted.commandkey import CommandKey
 from transport import schema
 from transport.datagrams import Direction, derive_key
+from transport.identity import DeviceKey
 from transport.schema import (
     Answer,
     Challenge,
     Event,
     FromServer,
     Hello,
+    KeyDone,
+    KeyOffer,
     Offer,
     Refused,
     Role,
@@ -54,25 +54,6 @@ class RunFolderError(ClientError):
     """The run folder lacks what a client needs (ours): is the demo running?"""
 
 
-def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-class DeviceKey:
-    """A P-256 key pair, as a browser's non-extractable one."""
-
-    def __init__(self) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        point = self._key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        self.public = _text(point)
-
-    def sign(self, text: str) -> str:
-        """ECDSA over SHA-256, IEEE P1363, base64url."""
-        der = self._key.sign(text.encode(), ec.ECDSA(hashes.SHA256()))
-        r, s = decode_dss_signature(der)
-        return _text(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
-
-
 async def wait_for_json(path: Path, timeout_s: float) -> dict[str, object]:
     """Read a JSON object that another process writes once it is ready."""
     problem = ""
@@ -96,6 +77,8 @@ class Door:
     """Such as http://127.0.0.1:8443."""
     code: str
     """One-time join code of the role."""
+    pin: bytes | None = None
+    """Pin of a console's invitation; the gateway is never told."""
 
 
 class PageClient:
@@ -114,6 +97,8 @@ class PageClient:
         self.role = role
         self._on_message = on_message
         self._key = DeviceKey()
+        self.command_key = CommandKey(self._key)
+        """Signs the frames of a console."""
         self._token = ""
         self._nonce = ""
         self.host = ""
@@ -146,6 +131,8 @@ class PageClient:
         except (aiohttp.ClientError, TimeoutError, KeyError) as error:
             raise GatewayError(f"{self.role.value}: cannot join {origin}: {error!r}") from error
         self._token = self.welcome.token
+        if self.joins == 0:
+            self.command_key = CommandKey(self._key, door.pin)
         self._know_origins(origin, self.welcome)
         self.host = urlsplit(origin).hostname or ""
         self.joins += 1
@@ -166,7 +153,9 @@ class PageClient:
         codes = await wait_for_json(self._run_dir / JOIN_FILE, JOIN_TIMEOUT_S)
         if self.role.value not in codes:
             raise RunFolderError(f"{self._run_dir / JOIN_FILE}: no code for {self.role.value}")
-        return Door(f"http://{gateway['host']}:{gateway['port']}", str(codes[self.role.value]))
+        pins = read_pins(self._run_dir) if self.role is Role.CONSOLE else []
+        origin = f"http://{gateway['host']}:{gateway['port']}"
+        return Door(origin, str(codes[self.role.value]), pins[0] if pins else None)
 
     async def _handshake(self, code: str) -> Welcome:
         challenge = await self._receive()
@@ -178,7 +167,7 @@ class PageClient:
             Hello(
                 version=schema.PROTOCOL_VERSION,
                 device_key=self._key.public,
-                signature=self._key.sign(f"{challenge.nonce}|{secret}"),
+                signature=self._key.sign(challenge.nonce, secret),
                 code="" if self._token else code,
                 token=self._token,
                 client="native",
@@ -239,9 +228,18 @@ class PageClient:
             raise GatewayError(f"{self.role.value}: the gateway closed the socket")
         try:
             decoded: FromServer = msgspec.json.decode(message.data, type=FromServer)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise GatewayError(f"{self.role.value}: unreadable message: {error}") from error
         return decoded
+
+    async def _agree(self, message: KeyOffer | KeyDone) -> None:
+        if isinstance(message, KeyDone):
+            self.command_key.done(message)
+            return
+        assert self.welcome is not None
+        reply = self.command_key.offer(self.welcome.session, message)
+        if reply is not None:
+            await self.send(reply)
 
     def _note_refusal(self, message: Refused) -> None:
         """Fail the exchange that the refusal speaks of, instead of waiting for its time-out."""
@@ -260,6 +258,9 @@ class PageClient:
                     future = self._answers.get((message.peer, message.link))
                     if future is not None and not future.done():
                         future.set_result(message)
+                    continue
+                if isinstance(message, KeyOffer | KeyDone):
+                    await self._agree(message)
                     continue
                 if isinstance(message, Refused):
                     self._note_refusal(message)

@@ -179,7 +179,11 @@ class ConsoleLink:
         return newest
 
     def send(self, frame: bytes) -> None:
-        """Send a safety frame over every link, replacing one that has not left yet."""
+        """Sign a safety frame and send it over every link; it replaces one that has not left."""
+        signed = self.page.command_key.sign(frame)
+        if signed is None:
+            return
+        frame = signed
         for lane in self.lanes:
             lane.send(frame)
         for datagrams in self.datagrams:

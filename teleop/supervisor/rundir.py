@@ -17,6 +17,7 @@ from pathlib import Path
 
 from teleop import channels
 from teleop.config import Config, write_run
+from teleop.keys.files import add_pin
 from teleop.supervisor.errors import MachineError, UsageError
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -94,6 +95,7 @@ def create(config: Config, boot: int, simulated: bool) -> RunDir:
     site = {"simulated": simulated, "site": config.site, "boot": boot}
     write_private(path / "site.json", site)
     write_private(path / "join.json", {role: join_code() for role in ROLES})
+    add_pin(path)
     (path / "logs").mkdir(mode=0o700)
     return RunDir(path, lock)
 

@@ -39,6 +39,7 @@ EVERY_MESSAGE: list[Any] = [
     s.ImageSettings(gain_db=1.0),
     s.Ping(seq=1),
     s.LeaseRequest(want=True),
+    s.KeyReply(data="x"),
     *[s.Event(name=kind.name) for kind in EventKind],
 ]
 PAGE_EVENTS = {
@@ -50,7 +51,8 @@ PAGE_EVENTS = {
     Role.OBSERVER: set(),
 }  # fmt: skip
 ALLOWED = {
-    Role.CONSOLE: {"offer/command", "offer/video", "talk", "phrase", "image", "ping", "lease"},
+    Role.CONSOLE: {"offer/command", "offer/video", "talk", "phrase", "image", "ping", "lease",
+                   "key_reply"},
     Role.BEDSIDE: {"talk", "phrase", "beat", "ping"},
     Role.OBSERVER: {"offer/video", "ping"},
 }
