@@ -60,8 +60,10 @@ export class ConsoleView {
     app.latency.render(telemetry, clock);
     this.renderDrive(telemetry);
     app.needle.render(telemetry, clock);
-    app.tone.update(telemetry?.force_n ?? 0, telemetry?.contact_state >= ContactState.TOUCH);
-    app.gamepad.rumble(Math.min(1, (telemetry?.force_n ?? 0) / 20), clock);
+    const timely = app.force.timely(telemetry);
+    const touching = telemetry?.contact_state >= ContactState.TOUCH;
+    app.tone.update(telemetry?.force_n ?? 0, timely && touching);
+    if (timely) app.gamepad.rumble(Math.min(1, telemetry.force_n / 20), clock);
   }
 
   renderDrive(telemetry) {

@@ -11,6 +11,7 @@ const TICKS_N = [0, 5, 10, 15, 20, 25, 30];
 export class ForcePanel {
   constructor() {
     this.tripN = 25;
+    this.legMs = 50;
     for (const tick of TICKS_N) {
       const label = make("span", { textContent: String(tick) });
       label.style.bottom = `${(100 * tick) / FULL_N}%`;
@@ -20,6 +21,12 @@ export class ForcePanel {
 
   limits(limits) {
     this.tripN = limits.force_trip_n ?? this.tripN;
+    this.legMs = limits.haptic_ms ?? this.legMs;
+  }
+
+  /** Force may be sounded and rumbled: the haptic leg is known and within its limit. */
+  timely(telemetry) {
+    return telemetry != null && telemetry.haptic_ms >= 0 && telemetry.haptic_ms <= this.legMs;
   }
 
   line(id, force) {
