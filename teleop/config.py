@@ -126,8 +126,6 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     links: Annotated[tuple[Link, ...], Meta(max_length=4)] = ()
     """Links at once, each with its own connections; none: one unnamed link on `network.bind`."""
-    video_links: Literal["all", "warning"] = "all"
-    """Pictures on every link always, or on the others only while the first one shows weakness."""
     security: Security = Security()
 
 

@@ -86,6 +86,9 @@ class TextView:
         )
         if status.display_lag_ms > 0.0:
             text += "  " + self._texts("cli.screen", lag=f"{status.display_lag_ms:g}")
+        if status.links > 1:
+            silent = f"{status.link_silent_ms / 1e3:.1f}"
+            text += "  " + self._texts("cli.links", count=status.links, silent=silent)
         if status.not_real_time:
             text += "  " + self._texts("cli.not_real_time", names=" ".join(status.not_real_time))
         if status.missing:

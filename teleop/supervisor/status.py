@@ -62,6 +62,10 @@ class Status:
     simulated: bool = True
     live: bool = True
     bedside_input: bool = False
+    links: int = 1
+    """Network links configured."""
+    link_silent_ms: float = 0.0
+    """Silence of the link that is silent longest; 0: no console is connected."""
     missing: tuple[str, ...] = ()
     """Processes that do not report."""
 
@@ -116,6 +120,8 @@ class StatusReader:
             status = replace(status, servo_lateness_us=servo.lateness_us, overruns=servo.overruns)
         if media is not None:
             status = replace(status, fps=media.fps, live=media.live)
+        if gateway is not None:
+            status = replace(status, links=gateway.links, link_silent_ms=gateway.link_silent_ms)
         return self._with_record(status)
 
     def _with_guard(self, status: Status, guard: GuardReport) -> Status:

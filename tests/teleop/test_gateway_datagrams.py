@@ -49,11 +49,13 @@ def test_commands_and_heartbeats_go_by_datagram_on_every_link(tmp_path: Path) ->
 
                 await until(lambda: passed(0))
                 await until(lambda: passed(1))
-                await until(lambda: all(lane.heard > 20 for lane in link.datagrams))
+                await until(
+                    lambda: passed(0) and passed(1)
+                    and all(lane.heard > 20 for lane in link.datagrams)
+                )  # fmt: skip
                 assert beats == sorted(set(beats)), "each heartbeat once, in order"
-                status = world.status()
-                assert (status.console_open, status.links) == (True, 2)
-                assert status.link_silent_ms < 60_000.0
+                await until(lambda: passed(0) and world.status().console_open)
+                assert world.status().links == 2
                 await _nonsense(welcome.links[0].datagram_port)
                 await until(lambda: passed(0), "after bad datagrams")
                 await link.close()

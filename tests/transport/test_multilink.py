@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transport.multilink import (
@@ -27,6 +27,7 @@ def report(seq: int, **changes: int) -> LinkReport:
     return LinkReport(seq=seq, **fields)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3000), max_size=300), st.randoms(use_true_random=False))
 def test_each_number_is_used_at_most_once_and_only_while_it_is_newest(
     numbers: list[int], order: random.Random
@@ -125,6 +126,7 @@ def test_a_link_that_is_heard_but_hears_nothing_is_silent() -> None:
     assert meter.quality(2000 * MS, is_open=True).silent_ms >= 1990
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 65535), st.integers(0, 2**63), st.integers(0, 2**32 - 1),
                           st.integers(0, 2**63), st.integers(0, 65535), st.integers(0, 65535),
                           st.integers(0, 2**32 - 1)), max_size=20))  # fmt: skip
