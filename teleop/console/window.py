@@ -12,19 +12,36 @@ import json
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 import cv2
+import numpy as np
 from aiohttp import web
+from numpy.typing import NDArray
 
 import teleop
-from transport.webrtc.receive import Picture
 
 WEB = Path(teleop.__file__).parent / "web"
 TEXT = Path(teleop.__file__).parent / "text"
 JPEG_QUALITY = 85
 MAX_MESSAGE_BYTES = 256
 CSP = "default-src 'self'; connect-src 'self'; img-src 'self' blob:"
+
+
+class Viewable(Protocol):
+    """A decoded picture (`transport.webrtc.receive.Picture`)."""
+
+    @property
+    def rtp_timestamp(self) -> int:
+        """As sent on the wire: the frame id of commands."""
+
+    @property
+    def count(self) -> int:
+        """Number of the picture since the start."""
+
+    def luma(self) -> NDArray[np.uint8]:
+        """Height x width."""
 
 
 class Window:
@@ -63,7 +80,7 @@ class Window:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def show(self, picture: Picture | None) -> None:
+    async def show(self, picture: Viewable | None) -> None:
         """Send a new picture, unless nobody looks."""
         if self._socket is None or picture is None or picture.count == self._sent:
             return
@@ -115,6 +132,6 @@ class Window:
             self.unreadable += 1
 
 
-def _encode(picture: Picture) -> bytes:
+def _encode(picture: Viewable) -> bytes:
     good, data = cv2.imencode(".jpg", picture.luma(), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return data.tobytes() if good else b""
