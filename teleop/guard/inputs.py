@@ -163,7 +163,7 @@ class Collector:
             bedside_input=self._bedside.present,
             supervisor=supervisor,
             epoch_durable=self._store.durable,
-            authenticity=Authenticity.GENUINE,
+            authenticity=self._authenticity,
         )
 
     def _newest_frame(self) -> tuple[int, bytes]:

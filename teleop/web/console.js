@@ -11,6 +11,7 @@ import { MotionKeys, shortcuts } from "./input/keys.js";
 import { dragOnPicture, wheel } from "./input/pointer.js";
 import { Sampler } from "./input/sampler.js";
 import { joinDialog } from "./join.js";
+import { CommandKey } from "./keys/agreement.js";
 import { CommandPath } from "./net/commands.js";
 import { NeedlePanel } from "./needle/panel.js";
 import { PathWatch } from "./net/path.js";
@@ -21,6 +22,7 @@ import { Talk } from "./talk/talk.js";
 import { loadText, onLanguage } from "./text.js";
 import { $ } from "./ui/dom.js";
 import { ForcePanel } from "./ui/force.js";
+import { showKey } from "./ui/keys.js";
 import { LatencyPanel } from "./ui/latency.js";
 import { LinkPanel } from "./ui/links.js";
 import { showRefusals } from "./ui/notice.js";
@@ -38,6 +40,7 @@ class Console {
     this.peers = NO_PEERS;
     this.signalling = new Signalling("console");
     this.command = new CommandPath(this.signalling);
+    this.key = new CommandKey(this.signalling);
     this.video = new VideoPath(this.signalling, $("video"));
     this.deadman = new Deadman();
     this.hand = new Hand();
@@ -63,6 +66,7 @@ class Console {
       readAxes: () => this.axes(),
       rendered: () => ({ stampUs: this.view.renderedStampUs, at: this.view.renderedAt }),
       may: { send: () => this.drives(), move: () => this.moving() },
+      sign: (frame) => this.key.sign(frame),
     });
   }
 
@@ -117,6 +121,7 @@ class Console {
   listen() {
     const { signalling } = this;
     showRefusals(signalling);
+    showKey(this.key, signalling);
     signalling.on("welcome", (welcome) => this.welcomed(welcome));
     signalling.on("denied", () => this.path.left());
     signalling.on("peers", (peers) => {

@@ -2,6 +2,8 @@
 
 const DATABASE = "teleop";
 const STORE = "keys";
+// Ed25519 where the browser has it, else P-256; the robot tells them apart by the key's length.
+const EDWARDS = { name: "Ed25519" };
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256" };
 
 /** The browser cannot hold a device key here; `message` is a key of the text table. */
@@ -20,13 +22,22 @@ async function open() {
   return request(opening);
 }
 
+async function newPair() {
+  try {
+    return await crypto.subtle.generateKey(EDWARDS, false, ["sign", "verify"]);
+  } catch (error) {
+    if (error.name !== "NotSupportedError") throw error;
+    return crypto.subtle.generateKey(ALGORITHM, false, ["sign", "verify"]);
+  }
+}
+
 /** The device's key pair; made on first use, private part not extractable. */
 export async function deviceKey() {
   if (!globalThis.crypto?.subtle) throw new IdentityError("join.insecure_page");
   const database = await open();
   const kept = await request(database.transaction(STORE).objectStore(STORE).get("device"));
   if (kept) return kept;
-  const pair = await crypto.subtle.generateKey(ALGORITHM, false, ["sign", "verify"]);
+  const pair = await newPair();
   const store = database.transaction(STORE, "readwrite").objectStore(STORE);
   await request(store.put(pair, "device"));
   return pair;
@@ -39,15 +50,22 @@ function base64url(buffer) {
 
 /** Public key and signature for `hello`. */
 export async function prove(nonce, secret) {
-  const pair = await deviceKey();
-  const message = new TextEncoder().encode(`${nonce}|${secret}`);
-  const signature = await crypto.subtle.sign(
-    { name: "ECDSA", hash: "SHA-256" },
-    pair.privateKey,
-    message,
-  );
-  const point = await crypto.subtle.exportKey("raw", pair.publicKey);
-  return { device_key: base64url(point), signature: base64url(signature) };
+  const signature = await signBytes(new TextEncoder().encode(`${nonce}|${secret}`));
+  return { device_key: base64url(await devicePublic()), signature: base64url(signature) };
+}
+
+/** The device's public key as bytes. */
+export async function devicePublic() {
+  const { publicKey } = await deviceKey();
+  return new Uint8Array(await crypto.subtle.exportKey("raw", publicKey));
+}
+
+/** The device's signature of bytes. */
+export async function signBytes(message) {
+  const { privateKey } = await deviceKey();
+  const { name } = privateKey.algorithm;
+  const signature = await crypto.subtle.sign({ name, hash: "SHA-256" }, privateKey, message);
+  return new Uint8Array(signature);
 }
 
 /** Join code from the address (#code=...), which is then removed from the address bar. */

@@ -45,7 +45,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def _robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
-    with robot_in(tmp_path_factory.mktemp("robot") / "run", "gateway", "media") as robot:
+    with robot_in(tmp_path_factory.mktemp("robot") / "run", "gateway", "media", "keys") as robot:
         yield robot
 
 

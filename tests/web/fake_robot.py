@@ -32,6 +32,8 @@ from safety.states import (
 )
 from teleop import channels
 from teleop.config import Config, Network, write_run
+from teleop.guard.keypipe import KeyPipe
+from teleop.keys.service import SOCKET
 from transport.local.clock import now_ns
 from transport.local.datagram import DatagramReceiver
 
@@ -84,6 +86,7 @@ def arm_of(**changes: Any) -> m.ArmState:
         enabled=True, needle_depth_m=float("nan"), challenge=1, command_trips=0, enable_trips=0,
         applied_seq=0, simulated=True, surface_depth_m=0.005, contact_force_n=4.9,
         needle_v_m_s=0.0, needle_force_n=0.0, needle_entry_m=0.0, needle_tip_m=(0.0, 0.0, 0.0),
+        zero_serial=0, zero_ok=True,
     )  # fmt: skip
     return replace(base, **changes)
 
@@ -114,6 +117,8 @@ class Robot:
     silent: bool = False
     """Guard says nothing."""
     port: int = 0
+    keys: KeyPipe = field(default_factory=lambda: KeyPipe(None))
+    """As guard's: says who made a frame."""
 
     def __post_init__(self) -> None:
         self.run_dir.mkdir(parents=True, exist_ok=True)
@@ -145,15 +150,25 @@ class Robot:
         self.guard = changes
 
     def start(self, name: str) -> None:
-        """Start `gateway` or `media`."""
+        """Start `gateway`, `media` or `keys`."""
         read_end, write_end = os.pipe()
+        extra, fds = [], [read_end]
+        if name == "keys":
+            pipe, for_keys = os.pipe()
+            self.keys = KeyPipe(pipe)
+            extra = ["--guard-pipe", str(for_keys), "--state", str(self.run_dir)]
+            fds.append(for_keys)
         child = subprocess.Popen(
             [sys.executable, "-m", f"teleop.{name}", "--run", str(self.run_dir),
-             "--life", str(read_end)], pass_fds=[read_end],
+             "--life", str(read_end), *extra], pass_fds=fds,
         )  # fmt: skip
         os.close(read_end)
         self._children[name] = (child, write_end)
-        ready = self._gateway_answers if name == "gateway" else self._media_answers
+        ready = {
+            "gateway": self._gateway_answers,
+            "media": self._media_answers,
+            "keys": (self.run_dir / SOCKET).exists,
+        }[name]
         wait_until(lambda: ready() or child.poll() is not None, f"{name} is ready", 60)
         assert child.poll() is None, f"{name} ended at once"
 
@@ -195,6 +210,10 @@ class Robot:
         """The newest safety frame."""
         item = self._frame.read()
         return unpack(item[1]) if item else None
+
+    def raw_frame(self) -> bytes:
+        """The newest safety frame, as the page made it."""
+        return bytes(wait_until(self._frame.read, "a frame")[1])
 
     def gateway(self) -> m.GatewayStatus:
         """What the gateway tells guard."""

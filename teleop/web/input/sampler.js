@@ -52,8 +52,8 @@ export class Ticker {
 
 /** Composes and sends safety frames from the parts of the console. */
 export class Sampler {
-  constructor({ command, video, deadman, hand, readAxes, rendered, may, needle = NO_NEEDLE }) {
-    Object.assign(this, { command, video, deadman, hand, readAxes, rendered, may, needle });
+  constructor({ command, video, deadman, hand, readAxes, rendered, may, sign, needle = NO_NEEDLE }) {
+    Object.assign(this, { command, video, deadman, hand, readAxes, rendered, may, sign, needle });
     this.session = 0;
     this.limitsHash = 0;
     this.forceRefN = 5;
@@ -82,7 +82,9 @@ export class Sampler {
     this.needle.step(axes, moving);
     this.hand.step(dt, axes, moving && !this.needle.on);
     this.samples += 1;
-    if (beat && this.may.send()) this.command.transmit(pack(this.compose(beat, now)));
+    if (!beat || !this.may.send()) return;
+    const frame = pack(this.compose(beat, now));
+    if (this.sign(frame)) this.command.transmit(frame); // Guard takes nothing unsigned.
   }
 
   compose(beat, now) {
