@@ -89,7 +89,7 @@ async def serve_datagrams(_rate_hz: float, out: Path) -> None:
         return True
 
     door = DatagramDoor(take)
-    [port] = await door.open(DEFAULT_LINKS, "0.0.0.0")
+    [port] = door.open(DEFAULT_LINKS, "0.0.0.0")
     door.admit(SESSION, TOKEN, NONCE)
     lines.write(port=port)
     await lines.read()

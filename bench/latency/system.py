@@ -174,12 +174,14 @@ def _people(spec: SystemSpec, folder: Path, where: Place) -> Iterator[Session]:
 
 def _drive_by_page(spec: SystemSpec, folder: Path, where: Place) -> list[Figure]:
     """Both people at work in Chromium: join, arm, press, sweep to and fro."""
+    from playwright.sync_api import TimeoutError as TooLate
+
     with _people(spec, folder, where) as session:
         meters = Meters(dict(session.demo.joined["pids"]))
         try:
             session.arm()
             wait_for("the expert drives", lambda: _go_on(session), START_PATIENCE_S)
-        except AssertionError as error:  # what the pages show is the reason
+        except (AssertionError, TooLate) as error:  # what the pages show is the reason
             text = f"the session did not get to driving: {error}\n{session.story()}"
             raise BenchError(text) from error
         where.begin()
