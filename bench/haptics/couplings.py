@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bench.haptics.pipe import LinkSpec, Pipe
@@ -22,7 +22,6 @@ EXTRAPOLATE_NS = 20_000_000
 HANDLE = HandleFacts("bench", 12.0, 3000.0, 0.15, True)
 """A desktop handle: 12 N, clean stiffness 3000 N/m at 1 kHz."""
 PORT_DAMPING_N_S_M = 5.0
-REGULATE_N = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +217,10 @@ class Product:
         if heard is not None:
             self._hand, self._taken_ns = heard, now_ns
         hand, robot = self._hand, self.robot
-        if self.hold_s is not None and now_ns - self._taken_ns > self.hold_s * 1e9:
-            # Guard's watchdog: the tangential hand is frozen, the force regulated to at most 5 N.
-            hand = replace(hand, hand_m_s=0.0, reference_n=min(hand.reference_n, REGULATE_N))
+        hold = self.hold_s is not None and now_ns - self._taken_ns > self.hold_s * 1e9
         fresh = now_ns - self._taken_ns <= EXTRAPOLATE_NS
-        robot.step(
-            hand.hand_m, hand.hand_m_s if fresh else 0.0, hand.reference_n, hand.echo, now_ns, dt_s
-        )
+        speed = hand.hand_m_s if fresh else 0.0
+        robot.step(hand.hand_m, speed, hand.reference_n, hand.echo, now_ns, dt_s, hold=hold)
         sample = Sample(now_ns, (robot.measured_n, 0.0, 0.0))
         if self.forces.offer(sample) or not self.codec:
             self.down.send(now_ns, self._frame(robot, now_ns))

@@ -32,6 +32,8 @@ FOLLOW_1_S = 25.0
 """As `haptics/setpoint.py` and `teleop/servo/normal_axis.py`."""
 SLIP_M = 0.0015
 WANT_CONTACT_N = 0.5
+REGULATE_N = 5.0
+"""`regulate_force_n` of the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class ForceRobot:
     """False (ablation): until the hand feels the touch, its motion presses like a servo's."""
     target_m: float = 0.0
     _lost_m: float = 0.0
+    _ceiling_n: float = math.inf
+    """Reference that HOLD does not exceed."""
     _touch_m: float = 0.0
     """Hand position at the last landing."""
     _anchor_m: float = 0.0
@@ -117,14 +121,23 @@ class ForceRobot:
 
     def step(
         self, hand_m: float, hand_m_s: float, reference_n: float, echo: int, now_ns: int,
-        dt_s: float,
+        dt_s: float, *, hold: bool = False,
     ) -> None:  # fmt: skip
-        """Advance by `dt_s` with the hand as the newest command tells it."""
+        """Advance by `dt_s` with the hand as the newest command tells it.
+
+        `hold`: guard's HOLD, as servo regulates it: never above the force when it began, nor 5 N.
+        """
         self.force_n = self.surface.force_n(self.p_m, self.v_m_s, now_ns / 1e9)
         self.measured_n = self.sensor.measure(self.force_n, dt_s)
         goal_n = self.touch.reference_n(reference_n, echo)
         if not self.touch_cap and self.touch.touching and echo != self.touch.touch:
             goal_n = SERVO_N_M * max(0.0, hand_m - self._touch_m)
+        if not hold:
+            self._ceiling_n = math.inf
+        elif math.isinf(self._ceiling_n):
+            self._ceiling_n = min(self.law.reference_n, max(0.0, self.measured_n), REGULATE_N)
+            self.law.reference_n = self._ceiling_n
+        goal_n = min(goal_n, self._ceiling_n)
         self._track(goal_n >= WANT_CONTACT_N, now_ns, dt_s)
         wanted = self._speed(hand_m, hand_m_s, goal_n, dt_s)
         gain = 1.0 - math.exp(-2.0 * math.pi * ARM_BANDWIDTH_HZ * dt_s)
