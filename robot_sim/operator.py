@@ -83,14 +83,19 @@ class Operator:
     @property
     def perceived_n(self) -> float:
         """Force that was felt a reaction time ago."""
-        return self._felt[0] if self._felt else 0.0
+        return self._felt[0] if len(self._felt) > self._delay else 0.0
+
+    @property
+    def _delay(self) -> int:
+        """Steps of `DT_FELT_S` in a reaction time."""
+        return round(self.hand.reaction_s / DT_FELT_S)
 
     def _remember(self, force_n: float, dt_s: float) -> None:
         self._felt_s += dt_s
         if self._felt_s >= DT_FELT_S:
             self._felt_s = 0.0
             self._felt.append(force_n)
-            if len(self._felt) > round(self.hand.reaction_s / DT_FELT_S):
+            if len(self._felt) > self._delay + 1:
                 self._felt.popleft()
 
     def _aim_speed(self) -> float:
