@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 
+from haptics.iiwa import PROBE
+from haptics.tool_weight import weight
 from haptics.vec import Vec, add, apply, apply_transposed, cross, scale, sub
 from robot_sim.arm_body import ArmBody
+from robot_sim.force_zero import ForceZero
 from robot_sim.joint_servo import JointServo
 from robot_sim.needle.unit import GUIDE, NeedleUnit
 from robot_sim.scene import Scene
@@ -40,6 +43,10 @@ class ArmBox:
         self.scene = scene
         self.sensor = ForceSensor(seed)
         """Set `sensor.fault` to break it."""
+        self.zero = ForceZero()
+        """Set `zero.stored` and `zero.bias` to what the last service left."""
+        self.tool = PROBE
+        """What really hangs on the flange; the box compensates the weight of `PROBE`."""
         self.body = ArmBody(physics_hz)
         self._incarnation = incarnation
         self._period_ns = round(1e9 / physics_hz)
@@ -72,6 +79,7 @@ class ArmBox:
         if command and enable and fresh and self._enabled and _may_follow(command, enable):
             order = command
             self._applied_seq = command_seq or self._applied_seq + 1
+        self._zero(now_ns, enable)
         self._advance(now_ns, order)
         return self._measured(now_ns)
 
@@ -102,6 +110,23 @@ class ArmBox:
                 self._probe.base_p_probe_m,
                 self._probe.base_rot_probe,
             )
+
+    def _zero(self, now_ns: int, enable: EnableSignal | None) -> None:
+        """Renew the zero of the force sensor when guard asks for it."""
+        asked = self.zero.serial if enable is None else enable.zero_serial
+        sample = self.sensor.read()
+        reading = tuple([v - b for v, b in zip(sample.wrench, self.zero.bias, strict=True)])
+        fastest = max(map(abs, self.body.joints()[1])) if asked != self.zero.serial else 0.0
+        self.zero.update(now_ns, asked, reading, fastest)
+
+    def _felt(self) -> Vec:
+        """What the wrist feels, with the declared tool's weight taken out."""
+        felt = _wrench(self._probe, self._touch)
+        if self.tool is PROBE:
+            return felt
+        rot = self._probe.base_rot_probe
+        declared, real = weight(PROBE, rot), weight(self.tool, rot)
+        return tuple([f + d - r for f, d, r in zip(felt, declared, real, strict=True)])
 
     def _actuate(self, order: ArmCommand | None, dt_s: float) -> None:
         """Motors or brakes for the next physics period."""
@@ -140,7 +165,7 @@ class ArmBox:
         self.body.step()
         self._probe, self._quaternion = self.body.probe()
         self._touch = touch(self.scene, self._probe, now_ns)
-        self.sensor.push(now_ns, dt_s, _wrench(self._probe, self._touch))
+        self.sensor.push(now_ns, dt_s, self._felt())
 
     def _push_back(self) -> None:
         """The tissue's force on the needle, taken up by the bracket."""
@@ -152,6 +177,7 @@ class ArmBox:
         needle = self.needle.read()
         q_rad, qd_rad_s = self.body.joints()
         sample = self.sensor.read()
+        wrench = tuple([v - b for v, b in zip(sample.wrench, self.zero.bias, strict=True)])
         return ArmState(
             incarnation=self._incarnation,
             stamp_ns=now_ns,
@@ -161,8 +187,8 @@ class ArmBox:
             base_q_probe=self._quaternion,
             base_v_probe_m_s=self._probe.v_m_s,
             base_w_probe_rad_s=self._probe.w_rad_s,
-            force_n=sample.wrench[:3],
-            torque_nm=sample.wrench[3:],
+            force_n=wrench[:3],
+            torque_nm=wrench[3:],
             force_stamp_ns=sample.stamp_ns,
             force_valid=sample.valid,
             powered=self._powered,
@@ -180,6 +206,8 @@ class ArmBox:
             needle_force_n=needle.force_n,
             needle_entry_m=needle.entry_m,
             needle_tip_m=needle.tip_m,
+            zero_serial=self.zero.serial,
+            zero_ok=self.zero.ok,
         )
 
 

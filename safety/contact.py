@@ -33,6 +33,8 @@ class ContactWatch:
     """Of the newest reading."""
     bias_trusted: bool = True
     """False after a step that no contact explains, until declared with the probe in the air."""
+    zero_serial: int = 0
+    """Newest force zero that the arm finished."""
     touching: bool = False
     instrument: Instrument = Instrument.UNKNOWN
     needle_clear: bool = False
@@ -42,7 +44,11 @@ class ContactWatch:
     def update(self, arm: ArmState, fresh: bool, now_ns: int, limits: Limits) -> None:
         """Take the newest arm state; `fresh` false: the arm is silent."""
         force = arm.force_n
-        if self.valid_since_ns and self._stepped(arm, limits):
+        if arm.zero_serial != self.zero_serial:
+            # A new zero moves the reading; when the box took it, the bias is known again.
+            self.bias_trusted = self.bias_trusted or arm.zero_ok
+            self.zero_serial = arm.zero_serial
+        elif self.valid_since_ns and self._stepped(arm, limits):
             self.bias_trusted = False
         self.stamp_ns = arm.force_stamp_ns
         if force != self.force_n:

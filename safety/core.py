@@ -97,6 +97,7 @@ class GuardCore:
                 answer=answer(i.arm.challenge),
                 power=m.power.ordered and not m.power.cut,
                 brake=f.order.brake,
+                zero_serial=m.zero_serial,
             ),
             report=rep,
             epoch_wanted=m.epoch.value,
@@ -143,7 +144,9 @@ class GuardCore:
         m.last_ns = i.now_ns
         return GuardOutputs(
             permit=self._permit(i, permit.BRAKE),
-            enable=EnableSignal(i.now_ns, answer(i.arm.challenge), m.power.ordered, True),
+            enable=EnableSignal(
+                i.now_ns, answer(i.arm.challenge), m.power.ordered, True, m.zero_serial
+            ),
             report=report.failed(m, i, self.fixed, self.limits),
             epoch_wanted=m.epoch.value,
         )

@@ -80,6 +80,8 @@ class Memory:
     """All state of the core; every part is a plain dataclass."""
 
     incarnation: int = 0
+    zero_serial: int = 0
+    """Force zeros asked for; the arm box carries them out."""
     """Stamp of the first step; 0: not started."""
     last_ns: int = 0
     cycle: int = 0

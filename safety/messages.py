@@ -84,6 +84,10 @@ class ArmState:
     a real arm."""
     needle_tip_m: Vec3
     """Simulation truth: the tip in the probe frame, bent as it is; NaN on a real arm."""
+    zero_serial: int
+    """Newest request of `EnableSignal.zero_serial` that was finished."""
+    zero_ok: bool
+    """It was accepted: the arm rested, and the new bias is within 3 N of the stored one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,8 @@ class EnableSignal:
     power: bool
     brake: bool
     """Guard's own brake order, independent of servo."""
+    zero_serial: int
+    """Counts what the bedside asked of the force sensor: a new number asks for a new zero."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,10 +79,10 @@ def _take(m: Memory, e: GuardEvent, i: GuardInputs, w: Wishes, limits: Limits) -
         m.discomfort = m.machine.state not in SETUP
         w.causes |= mask(Cause.PATIENT_DISCOMFORT)
     else:
-        _declare(m, e, i, w)
+        _declare(m, e, i, w, limits)
 
 
-def _declare(m: Memory, e: GuardEvent, i: GuardInputs, w: Wishes) -> None:
+def _declare(m: Memory, e: GuardEvent, i: GuardInputs, w: Wishes, limits: Limits) -> None:
     """Events that state a fact instead of asking for a reaction."""
     if e.kind == EventKind.DECLARE_INSTRUMENT:
         if e.arg in (Instrument.NONE, Instrument.PROBE, Instrument.PROBE_NEEDLE):
@@ -95,6 +95,11 @@ def _declare(m: Memory, e: GuardEvent, i: GuardInputs, w: Wishes) -> None:
             m.events_refused += 1
     elif e.kind == EventKind.NEEDLE_CLEAR:
         m.contact.needle_clear = m.contact.needle_home
+    elif e.kind == EventKind.FORCE_ZERO:
+        if m.motion.at_rest(limits):
+            m.zero_serial = (m.zero_serial or i.now_ns) + 1
+        else:
+            m.events_refused += 1
     elif e.kind == EventKind.ACKNOWLEDGE:
         w.acknowledge = True
     elif e.kind == EventKind.MARK_ANSWER:

@@ -10,6 +10,8 @@ _MOVING = frozenset({State.ACTIVE, State.DEGRADED})
 _LATCHED = frozenset({State.SAFE_STOP, State.ESTOP, State.FAULT})
 _STILL = _ANY - _MOVING
 
+_UNDRIVEN = frozenset({State.IDLE, State.LOCAL})
+
 ALLOWED: dict[tuple[EventKind, Source], frozenset[State]] = {
     (EventKind.STOP, Source.BEDSIDE_PAGE): _ANY,
     (EventKind.STOP, Source.BEDSIDE_KEY): _ANY,
@@ -27,6 +29,8 @@ ALLOWED: dict[tuple[EventKind, Source], frozenset[State]] = {
     ),
     (EventKind.NEEDLE_CLEAR, Source.BEDSIDE_PAGE): _STILL,
     (EventKind.HANDOVER_CONFIRM, Source.BEDSIDE_PAGE): _STILL,
+    (EventKind.FORCE_ZERO, Source.BEDSIDE_PAGE): _UNDRIVEN,
+    (EventKind.FORCE_ZERO, Source.BEDSIDE_KEY): _UNDRIVEN,
     (EventKind.ACKNOWLEDGE, Source.CONSOLE): _LATCHED | {State.HOLD},
     (EventKind.MARK_ANSWER, Source.CONSOLE): _STILL,
     (EventKind.SHUTDOWN, Source.SUPERVISOR): _ANY,

@@ -186,6 +186,8 @@ class EventKind(IntEnum):
     """Bedside: `arg` repeats the proposed depth, so that only what was shown is confirmed."""
     NEEDLE_ABORT = 17
     """Bedside denies the plan, or either end ends it: no further advance, withdrawal allowed."""
+    FORCE_ZERO = 18
+    """Bedside: the probe is in the air; take the force reading as zero."""
 
 
 class ArmInterface(IntEnum):

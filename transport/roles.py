@@ -63,6 +63,7 @@ EVENTS: dict[Role, frozenset[EventKind]] = {
             EventKind.DISCOMFORT,
             EventKind.DECLARE_INSTRUMENT,
             EventKind.NEEDLE_CLEAR,
+            EventKind.FORCE_ZERO,
             EventKind.HANDOVER_CONFIRM,
             EventKind.NEEDLE_CONFIRM,
             EventKind.NEEDLE_ABORT,

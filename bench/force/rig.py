@@ -125,7 +125,7 @@ class Rig:
     def cycle(self) -> None:
         """One control period."""
         self.now_ns += 1_000_000_000 // self.hz
-        enable = EnableSignal(self.now_ns, answer(self.arm.challenge), True, False)
+        enable = EnableSignal(self.now_ns, answer(self.arm.challenge), True, False, 0)
         self.arm = self.box.step(self.now_ns, self.command, enable if self.arm_seq else None)
         self.arm_seq += 1
         self._renew()

@@ -102,7 +102,9 @@ class GuardShell:
         """No permit, brakes, power off."""
         now = now_ns()
         challenge = self._collector.arm.value.challenge
-        self._enables.write(m.EnableSignal(now, answer(challenge), power=False, brake=True))
+        self._enables.write(
+            m.EnableSignal(now, answer(challenge), power=False, brake=True, zero_serial=0)
+        )
         if self._out is not None:
             last = replace(self._out.permit, kind=PermitKind.NONE, issued_ns=now, valid_until_ns=0)
             self._permits.write(last)

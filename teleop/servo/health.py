@@ -39,6 +39,8 @@ NO_ARM = ArmState(
     needle_force_n=_NAN,
     needle_entry_m=_NAN,
     needle_tip_m=(_NAN,) * 3,
+    zero_serial=0,
+    zero_ok=True,
 )
 """Before the arm was heard for the first time: nothing is known."""
 

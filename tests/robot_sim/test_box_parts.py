@@ -85,7 +85,7 @@ def test_commands_from_the_past_and_the_future_do_not_count() -> None:
 
 
 def enable(given: int) -> EnableSignal:
-    return EnableSignal(T0, given, power=True, brake=False)
+    return EnableSignal(T0, given, power=True, brake=False, zero_serial=0)
 
 
 def test_enable_watchdog_at_its_boundary() -> None:

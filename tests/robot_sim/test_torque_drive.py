@@ -43,7 +43,7 @@ class Desk:
                     self.now_ns, ZERO7, False, 0.0, self.tau_nm, ArmInterface.TORQUE
                 )
             challenge = self.state.challenge if hasattr(self, "state") else 0
-            enable = EnableSignal(self.now_ns, answer(challenge), True, False)
+            enable = EnableSignal(self.now_ns, answer(challenge), True, False, 0)
             self.state = self.box.step(self.now_ns, self.command, enable)
         return self.state
 

@@ -38,6 +38,7 @@ class Bench:
         self.brake = self.guard_brake = False
         self.power = self.servo = self.guard = True
         self.needle = 0.0
+        self.zero_serial = 0
         self._command: ArmCommand | None = None
         self._enable: EnableSignal | None = None
         self.arm: ArmState = box.step(self.now_ns, None, None)
@@ -47,7 +48,9 @@ class Bench:
             self.now_ns += MS
             if self.guard:
                 good = answer(self.arm.challenge)
-                self._enable = EnableSignal(self.now_ns, good, self.power, self.guard_brake)
+                self._enable = EnableSignal(
+                    self.now_ns, good, self.power, self.guard_brake, self.zero_serial
+                )
             if self.servo:
                 self._command = ArmCommand(
                     self.now_ns, self.qd, self.brake, self.needle, ZERO7, ArmInterface.VELOCITY

@@ -392,9 +392,9 @@ def test_every_event_and_source_outside_the_table_is_refused() -> None:
             EventKind.STOP, EventKind.ESTOP, EventKind.ALLOW_MOTION, EventKind.REVOKE_MOTION,
             EventKind.LIFT, EventKind.LOCAL_ENTER, EventKind.LOCAL_EXIT, EventKind.DISCOMFORT,
             EventKind.DECLARE_INSTRUMENT, EventKind.NEEDLE_CLEAR, EventKind.HANDOVER_CONFIRM,
-            EventKind.NEEDLE_CONFIRM, EventKind.NEEDLE_ABORT,
+            EventKind.NEEDLE_CONFIRM, EventKind.NEEDLE_ABORT, EventKind.FORCE_ZERO,
         },
-        Source.BEDSIDE_KEY: {EventKind.STOP, EventKind.ESTOP},
+        Source.BEDSIDE_KEY: {EventKind.STOP, EventKind.ESTOP, EventKind.FORCE_ZERO},
         Source.CONSOLE: {
             EventKind.STOP, EventKind.ACKNOWLEDGE, EventKind.MARK_ANSWER,
             EventKind.NEEDLE_PROPOSE, EventKind.NEEDLE_ABORT,

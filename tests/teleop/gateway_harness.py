@@ -77,6 +77,7 @@ def arm_of(**changes: Any) -> m.ArmState:
         enabled=True, needle_depth_m=float("nan"), challenge=1, command_trips=0, enable_trips=0,
         applied_seq=0, simulated=True, surface_depth_m=0.0, contact_force_n=0.0,
         needle_v_m_s=0.0, needle_force_n=0.0, needle_entry_m=0.0, needle_tip_m=(0.0, 0.0, 0.0),
+        zero_serial=0, zero_ok=True,
     )  # fmt: skip
     return replace(base, **changes)
 

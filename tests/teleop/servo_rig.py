@@ -102,7 +102,7 @@ class Rig:
         self.now_ns += 1_000_000_000 // self.hz
         if self.enable_alive and self.arm_seq:
             self.enable = EnableSignal(
-                self.now_ns, answer(self.arm.challenge), self.enable_power, self.enable_brake
+                self.now_ns, answer(self.arm.challenge), self.enable_power, self.enable_brake, 0
             )
         self.arm = self.box.step(self.now_ns, self.command, self.enable)
         self.arm_seq += 1

@@ -50,7 +50,7 @@ def test_box_driver_shows_what_the_box_measures(tmp_path: Path) -> None:
 
     for _ in range(3):
         now += 2_000_000
-        enable = EnableSignal(now, answer(state.challenge), power=True, brake=False)
+        enable = EnableSignal(now, answer(state.challenge), power=True, brake=False, zero_serial=0)
         state = box.step(now, None, enable)
     states.write(state)
     arm.receive()

@@ -76,7 +76,9 @@ class Site:
             seq += 1
             arm = self.arms.read()
             challenge = arm[1].challenge if arm else 0
-            self._enables.write(EnableSignal(now, answer(challenge), power=True, brake=False))
+            self._enables.write(
+                EnableSignal(now, answer(challenge), power=True, brake=False, zero_serial=0)
+            )
             command = dataclasses.replace(self.permit.command, seq=seq)
             self._permits.write(
                 dataclasses.replace(
