@@ -46,7 +46,9 @@ class Media:
         self.run_dir = folder
         folder.mkdir(parents=True, exist_ok=True)
         channels.create_all(folder)
-        write_run(folder, Config(video=Video(source=source, width=WIDTH, height=HEIGHT)))
+        write_run(
+            folder, Config(video=Video(source=source, width=WIDTH, height=HEIGHT, ladder=False))
+        )
         (folder / "site.json").write_text(json.dumps({"simulated": simulated, "site": "t"}))
         self.mark = -1
         self.arm_silent = False
