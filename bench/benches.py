@@ -9,6 +9,7 @@ BENCHES: tuple[tuple[str, str], ...] = (
     ("latency", "bench.latency.cli"),
     ("force", "bench.force.cli"),
     ("haptics", "bench.haptics.cli"),
+    ("needle", "bench.needle.cli"),
     ("watchdog", "bench.watchdog.cli"),
     ("timing", "bench.timing.cli"),
 )

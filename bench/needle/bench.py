@@ -1,0 +1,61 @@
+"""The needle bench for the runner of the kit."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bench.kit.model import Case, Figure, Measured, Series, Target
+from bench.needle import cohort, link, rcm
+from bench.needle.cases import Spec, targets
+from bench.needle.patient import draw
+from bench.needle.puncture import Trial, run
+
+NOTE = (
+    "lumped: the arm follows the skin with 0.2 mm residual, pictures are numbers with noise; "
+    "needle law, axis, gates, aiming, plan, permit and watchdogs are the product's"
+)
+
+
+class NeedleBench:
+    """Does a puncture succeed, and is it safe?"""
+
+    name = "needle"
+    title = "Needle insertion"
+    module = "bench.needle.bench"
+    targets: tuple[Target, ...] = targets()
+
+    def run(self, case: Case) -> Measured:
+        """Measure one case."""
+        spec = msgspec.json.decode(case.config, type=Spec)
+        if spec.kind == "rcm":
+            return _pivot(spec)
+        if spec.kind == "cut":
+            trials = [Trial(draw(spec.first + i), cut_at_s=at) for i, at in enumerate(spec.cuts_s)]
+            found = cohort.after_cut([run(trial) for trial in trials])
+        else:
+            found = cohort.measured([run(_trial(spec, i)) for i in range(spec.count)])
+        return msgspec.structs.replace(found, notes=(NOTE,))
+
+
+def _trial(spec: Spec, index: int) -> Trial:
+    return Trial(
+        draw(spec.first + index, spec.registration),
+        link.OUTAGES if spec.outages else link.FIVE_G,
+        spec.compensate,
+        spec.gate,
+    )
+
+
+def _pivot(spec: Spec) -> Measured:
+    found = rcm.run(spec.in_plane_deg, spec.off_plane_deg, spec.hold)
+    return Measured(
+        figures=(
+            Figure("largest deviation", "mm", round(found.max_mm, 5)),
+            Figure("rms deviation", "mm", round(found.rms_mm, 5)),
+        ),
+        series=(Series("deviation from the entry point", "mm", found.errors_mm[::10],
+                       line_at=0.2, headline=True),),
+    )  # fmt: skip
+
+
+BENCH = NeedleBench()
