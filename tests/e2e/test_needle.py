@@ -1,0 +1,117 @@
+"""Needle work on both pages: plan, proposal, confirmation, advance, abort, withdrawal, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from bench.pages.browser import data, open_page
+from bench.pages.demo import Demo, wait_for
+from bench.pages.people import Session
+from safety.states import Contact, Instrument, NeedlePlan, State
+
+pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.timeout(300)]
+EXTRA = "needle_image_ms = 1500.0\n"
+"""As the other limits of these tests: a shared, noisy machine."""
+SPOT = """([depth]) => import("/static/needle/geometry.js").then(({ atDepth, toPixels }) => {
+  const { picture, needle } = globalThis.consoleApp;
+  const at = toPixels(picture.state, atDepth(needle.work.guide, depth));
+  const box = document.getElementById("picture").getBoundingClientRect();
+  const scale = Math.min(box.width / picture.width, box.height / picture.height);
+  return [box.left + (box.width - picture.width * scale) / 2 + at.x * scale,
+          box.top + (box.height - picture.height * scale) / 2 + at.y * scale];
+})"""
+
+
+@pytest.fixture
+def people(browser: Browser, tmp_path: Path) -> Iterator[Session]:
+    demo = Demo(tmp_path, extra=EXTRA)
+    try:
+        demo.start()
+        bedside = open_page(browser, demo.url("bedside"), 768, 1024)
+        bedside.locator("#join").click()
+        console = open_page(browser, demo.url("console"), 1280, 800)
+        console.locator("#join").click()
+        wait_for("CONNECTED", demo.in_state(State.CONNECTED, State.QUALIFIED), 60)
+        session = Session(demo, console, bedside, None)
+        yield session
+        print(session.story())
+        assert not console.problems, console.problems  # type: ignore[attr-defined]
+        assert not bedside.problems, bedside.problems  # type: ignore[attr-defined]
+    finally:
+        for context in browser.contexts:
+            context.close()
+        demo.stop()
+
+
+def mark(console: Page, name: str, depth_m: float) -> None:
+    """Mark a point of the guide's line in the picture."""
+    console.locator(f"#needle-{name}").click()
+    x, y = console.evaluate(SPOT, [depth_m])
+    console.mouse.click(x, y)
+
+
+def drive(session: Session, key: str, done: object) -> None:
+    """Hold Space and a key until `done`; press again when the robot let go."""
+
+    def check() -> bool:
+        if session.demo.guard.state not in (State.ACTIVE, State.DEGRADED):
+            session.console.keyboard.up(key)
+            session.release()
+            session.press()
+            wait_for("active", session.demo.in_state(State.ACTIVE, State.DEGRADED), 30)
+            session.console.keyboard.down(key)
+        return bool(done())  # type: ignore[operator]
+
+    session.console.keyboard.down(key)
+    wait_for(f"{key} has done its work", check, 90)
+    session.console.keyboard.up(key)
+
+
+def test_plan_confirm_advance_abort_withdraw_report(people: Session) -> None:
+    demo, console, bedside = people.demo, people.console, people.bedside
+    demo.bedside.send(b"s")
+    wait_for("stop tested", lambda: demo.guard.stop_tested)
+    bedside.locator("#declare-needle").click()
+    wait_for("declared", lambda: demo.guard.instrument == Instrument.PROBE_NEEDLE)
+    bedside.locator("#needle-clear").click()
+    wait_for("clear", lambda: demo.guard.contact == Contact.NONE)
+    people.answer_mark()
+    wait_for("ARMED", people.allow, 60)
+    people.to_contact()
+    wait_for("planning", lambda: data(console, "needle-stage", "stage") == "PLAN")
+    mark(console, "target", 0.105)
+    mark(console, "entry", 0.047)
+    console.locator("#needle-propose").click()
+    wait_for("proposed", lambda: demo.guard.needle_plan == NeedlePlan.PROPOSED)
+    wait_for("bedside is asked", bedside.locator("#needle-confirm").is_visible)
+    bedside.locator("#needle-confirm").click()
+    wait_for("confirmed", lambda: demo.guard.needle_plan == NeedlePlan.CONFIRMED)
+    assert demo.guard.needle_goal_m == pytest.approx(0.107, abs=0.001)
+
+    console.locator("#needle-mode").click()
+    people.release()
+    people.press()
+    wait_for("active", demo.in_state(State.ACTIVE, State.DEGRADED), 30)
+    drive(people, "KeyF", lambda: demo.arm.needle_depth_m > 0.004)
+    wait_for("the needle rests", lambda: abs(demo.arm.needle_v_m_s) < 1e-6)
+    assert demo.guard.contact == Contact.NEEDLE_IN_TISSUE
+    wait_for("shown", lambda: data(console, "needle-stage", "stage") == "ADVANCING")
+
+    console.locator("#needle-abort").click()
+    wait_for("no plan", lambda: demo.guard.needle_plan == NeedlePlan.NONE)
+    deepest = demo.arm.needle_depth_m
+    people.press()
+    console.keyboard.down("KeyF")
+    cycle = demo.guard.cycle
+    wait_for("guard refuses on", lambda: demo.guard.cycle > cycle + 500)
+    console.keyboard.up("KeyF")
+    assert demo.arm.needle_depth_m <= deepest + 1e-5
+
+    drive(people, "KeyR", lambda: demo.arm.needle_depth_m <= 0.0004)
+    wait_for("the report is shown", console.locator("#needle-report").is_visible)
+    assert data(console, "needle-stage", "stage") == "DONE"
+    people.release()
