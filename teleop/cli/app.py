@@ -207,6 +207,32 @@ def _on_recording(work: Callable[[], int]) -> NoReturn:
     raise typer.Exit(code)
 
 
+@app.command("zero-force", epilog="Example:  teleop zero-force")
+def zero_force(
+    run: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Run folder, when several sessions run here.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--probe-in-the-air", help="Do not ask; you looked at the probe.")
+    ] = False,
+) -> None:
+    """Take the force reading as zero. For the person at the bedside, with the probe in the air.
+
+    Only while nobody drives (IDLE) or the bedside has the arm (LOCAL), at rest, and within 3 N of
+    the stored bias. Exit code 1: refused; the reason is shown.
+    """
+    from teleop.cli.zeroing import ZeroError, find_run
+    from teleop.cli.zeroing import zero_force as ask
+
+    if not yes and not typer.confirm("Does the probe hang free in the air, touching nothing?"):
+        fail("nothing was changed", 1)
+    try:
+        left_n = ask(find_run(run))
+    except ZeroError as error:
+        fail(error, 1)
+    typer.echo(f"done: {left_n:+.2f} N is read now")
+
+
 @app.command("check-config", epilog="Example:  teleop check-config site.toml")
 def check_config(
     file: Annotated[Path, typer.Argument(help="Configuration (TOML).")],
