@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import get_args
 
 from bench.kit.bench import UsageError
-from bench.latency.cases import Wanted
+from bench.kit.command import execute, select
+from bench.kit.model import Param
+from bench.kit.options import Common
+from bench.latency.bench import BENCH
+from bench.latency.cases import Wanted, plan
 from bench.latency.spec import Path, Peer
 from bench.links.profiles import names
 
@@ -54,3 +59,13 @@ def _size(word: str) -> tuple[int, int]:
     if width % 16 or height % 16 or width not in SIDE_PX or height not in range(240, 1073):
         raise UsageError(f"--size {word}: multiples of 16 from 320x240 to 1920x1072")
     return width, height
+
+
+def start(wanted: Wanted, common: Common, list_only: bool) -> int:
+    """Run the plan, or only show its cases; the exit code."""
+    cases = plan(wanted)
+    if list_only:
+        for case in select(cases, common.only):
+            sys.stdout.write(f"{case.key:<48} {case.title}\n")
+        return 0
+    return execute(BENCH, cases, common, (Param("seconds", f"{wanted.seconds:g}"),))

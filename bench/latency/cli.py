@@ -8,41 +8,43 @@ import typer
 
 from bench.kit.options import FOLDER, Common, Json, ListOnly, Only, Out, Quick, Resume, Seed
 
+Seconds = Annotated[float, typer.Option(min=2, max=600, help="Measured time of each case.")]
+Wide = Annotated[
+    bool,
+    typer.Option("--wide-limits", help="Whole loop: latency limits far from the policy, for a "
+                 "machine that is too busy for it; its figures meet no target."),
+]  # fmt: skip
+Profiles = Annotated[
+    list[str] | None,
+    typer.Option("--profile", metavar="NAME", help="Video over this network (repeat it; python -m "
+                 "bench.links --list shows all). This and the next six replace the plan."),
+]  # fmt: skip
+Paths = Annotated[
+    list[str] | None,
+    typer.Option("--path", metavar="ours|stock-h264|stock-vp8|udp", help="Software and codec."),
+]
+Peers = Annotated[
+    list[str] | None, typer.Option("--peer", metavar="native|chromium", help="Who looks.")
+]
+Sizes = Annotated[
+    list[str] | None, typer.Option("--size", metavar="WxH", help="Picture, multiples of 16.")
+]
+Rates = Annotated[list[int] | None, typer.Option("--fps", min=5, max=120, help="Picture rate.")]
+Links = Annotated[int, typer.Option(min=1, max=4, help="Links of the profile to use.")]
+Bitrate = Annotated[int, typer.Option(min=200, max=50000, help="kb/s.")]
+
 
 def command(
     quick: Quick = False,
-    seconds: Annotated[
-        float, typer.Option(min=2, max=600, help="Measured time of each case.")
-    ] = 20.0,
-    wide: Annotated[
-        bool,
-        typer.Option(
-            "--wide-limits",
-            help="Whole loop: latency limits far from the policy, for a "
-            "machine that is too busy for it; its figures meet no target.",
-        ),
-    ] = False,
-    profile: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Video over this network (repeat it; python -m "
-            "bench.links --list shows all). This and the next five replace the plan.",
-        ),
-    ] = None,
-    path: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ours|stock-h264|stock-vp8|udp", help="Software and codec."),
-    ] = None,
-    peer: Annotated[
-        list[str] | None, typer.Option(metavar="native|chromium", help="Who looks.")
-    ] = None,
-    size: Annotated[
-        list[str] | None, typer.Option(metavar="WxH", help="Picture size, multiples of 16.")
-    ] = None,
-    fps: Annotated[list[int] | None, typer.Option(min=5, max=120, help="Picture rate.")] = None,
-    links: Annotated[int, typer.Option(min=1, max=4, help="Links of the profile to use.")] = 1,
-    bitrate: Annotated[int, typer.Option(min=200, max=50000, help="kb/s.")] = 8000,
+    seconds: Seconds = 20.0,
+    wide: Wide = False,
+    profiles: Profiles = None,
+    paths: Paths = None,
+    peers: Peers = None,
+    sizes: Sizes = None,
+    rates: Rates = None,
+    links: Links = 1,
+    bitrate: Bitrate = 8000,
     only: Only = None,
     seed: Seed = 1,
     out: Out = FOLDER,
@@ -56,22 +58,13 @@ def command(
     the CPU used by other programs is measured and stored with each case.
     """
     from bench.kit.bench import BenchError
-    from bench.kit.command import execute
-    from bench.kit.model import Param
-    from bench.latency.bench import BENCH
-    from bench.latency.cases import plan
-    from bench.latency.choice import wanted_of
+    from bench.latency.choice import start, wanted_of
 
+    common = Common(quick, tuple(only or ()), 1, out, resume, json_wanted)
+    axes = (paths, peers, sizes, rates, profiles)
     try:
-        wanted = wanted_of(quick, seconds, seed, wide, (path, peer, size, fps, profile), links,
-                           bitrate)  # fmt: skip
-        cases = plan(wanted)
-        if list_only:
-            for case in cases:
-                typer.echo(f"{case.key:<48} {case.title}")
-            raise typer.Exit
-        common = Common(quick, tuple(only or ()), 1, out, resume, json_wanted)
-        code = execute(BENCH, cases, common, (Param("seconds", f"{seconds:g}"),))
+        wanted = wanted_of(quick, seconds, seed, wide, axes, links, bitrate)
+        code = start(wanted, common, list_only)
     except BenchError as error:
         typer.echo(f"teleop: {error}", err=True)
         code = 2
