@@ -29,7 +29,6 @@ class Wanted:
     quick: bool = False
     seed: int = 1
     trajectories: tuple[Path, ...] = ()
-    real: bool = True
 
 
 def key_of(spec: Spec) -> str:
@@ -61,7 +60,7 @@ def case_of(spec: Spec) -> Case:
     spans = 12.0 * 7.0 if spec.kind is Kind.LINK_LOST else spec.seconds + 4.0
     return Case(
         key_of(spec), title, params, msgspec.json.encode(spec), spec.seed, SLOWNESS * spans,
-        exclusive=spec.kind is Kind.REAL, baseline=bool(spec.ablation),
+        exclusive=False, baseline=bool(spec.ablation),
     )  # fmt: skip
 
 

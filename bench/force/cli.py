@@ -25,11 +25,7 @@ def command(
     list_only: ListOnly = False,
     json_wanted: Json = False,
 ) -> None:  # fmt: skip
-    """Measure contact force control of both laws, with ablations, on a virtual clock.
-
-    One case each also runs the real servo and arm processes on the machine's clock; that one wants
-    a quiet machine.
-    """
+    """Measure contact force control of both laws, with ablations, on a virtual clock."""
     from bench.force.bench import BENCH
     from bench.force.cases import Wanted, plan
     from bench.kit.bench import BenchError

@@ -18,8 +18,6 @@ class Kind(StrEnum):
     FREEHAND = "freehand"
     FREE = "free"
     LINK_LOST = "link-lost"
-    ALIGN = "align"
-    REAL = "real"
 
 
 class Law(StrEnum):
