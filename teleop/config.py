@@ -29,6 +29,8 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     certificate: str = ""
     private_key: str = ""
     insecure_lan: bool = False
+    tls: bool = True
+    """Encrypt pages and sockets; without `certificate` by a certificate that the site makes."""
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -32,7 +32,10 @@ def launch(playwright: Playwright) -> Browser:
 
 def open_page(browser: Browser, url: str, width: int, height: int) -> Page:
     """A page in its own context: two devices, two keys, both visible."""
-    context = browser.new_context(viewport={"width": width, "height": height})
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        ignore_https_errors=True,  # the demo's own certificate; the demo prints its fingerprint
+    )
     page = context.new_page()
     found: list[str] = []
     setattr(page, "problems", found)  # noqa: B010 (the page object carries its own log)

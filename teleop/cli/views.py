@@ -62,7 +62,11 @@ class TextView:
         for role in ("bedside", "console", "observer"):
             label = self._texts(f"cli.{role}")
             self.console.print(f"  {label:<10} {urls[role]}", soft_wrap=True)
+        native = self._texts("cli.native")
+        self.console.print(f"  {native:<10} {urls['native']}", soft_wrap=True, style="dim")
         self.console.print(self._texts("cli.codes"))
+        if facts.get("fingerprint"):
+            self.say("cli.fingerprint", fingerprint=facts["fingerprint"])
         if self._bedside.path:
             self.say("cli.input", path=self._bedside.path)
         else:

@@ -37,7 +37,8 @@ def door_of(address: str) -> Door:
     code, pin = named.get("code", [""])[0], decode(named.get("pin", [""])[0])
     if parts.scheme not in ("http", "https") or not parts.netloc or not code:
         raise ConsoleError(f"{address}: not a console address; copy it as `teleop demo` shows it")
-    return Door(f"{parts.scheme}://{parts.netloc}", code, pin or None)
+    seal = decode(named.get("cert", [""])[0]) or None
+    return Door(f"{parts.scheme}://{parts.netloc}", code, pin or None, seal)
 
 
 def line_of(session: HandleSession, words: Words) -> str:

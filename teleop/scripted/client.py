@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from teleop.config import ConfigError, read_run
 from teleop.keys.files import read_pins
+from teleop.pinning import fingerprint_of
 from teleop.scripted.commandkey import CommandKey
 from transport import schema
 from transport.datagrams import Direction, derive_key
@@ -69,6 +71,14 @@ async def wait_for_json(path: Path, timeout_s: float) -> dict[str, object]:
     raise RunFolderError(f"{path}: {problem} after {timeout_s:.0f} s; is the demo running?")
 
 
+def _seal(run_dir: Path) -> bytes:
+    """Fingerprint of the certificate that this run serves."""
+    try:
+        return fingerprint_of(Path(read_run(run_dir).network.certificate))
+    except (ConfigError, OSError, ValueError) as error:
+        raise RunFolderError(f"{run_dir}: its certificate cannot be read: {error}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """Where a page joins."""
@@ -79,6 +89,13 @@ class Door:
     """One-time join code of the role."""
     pin: bytes | None = None
     """Pin of a console's invitation; the gateway is never told."""
+    certificate: bytes | None = None
+    """SHA-256 of the only certificate to believe; None: whatever this machine's roots vouch for."""
+
+    @property
+    def trust(self) -> aiohttp.Fingerprint | bool:
+        """For aiohttp's `ssl`."""
+        return True if self.certificate is None else aiohttp.Fingerprint(self.certificate)
 
 
 class PageClient:
@@ -125,7 +142,10 @@ class PageClient:
         self._others = self._others[1:] + self._others[:1]
         try:
             self._socket = await self._http.ws_connect(
-                f"{origin}/ws", headers={"Origin": origin}, max_msg_size=schema.MAX_SIGNAL_BYTES
+                f"{origin}/ws",
+                headers={"Origin": origin},
+                max_msg_size=schema.MAX_SIGNAL_BYTES,
+                ssl=door.trust,
             )
             self.welcome = await asyncio.wait_for(self._handshake(door.code), JOIN_TIMEOUT_S)
         except (aiohttp.ClientError, TimeoutError, KeyError) as error:
@@ -154,8 +174,10 @@ class PageClient:
         if self.role.value not in codes:
             raise RunFolderError(f"{self._run_dir / JOIN_FILE}: no code for {self.role.value}")
         pins = read_pins(self._run_dir) if self.role is Role.CONSOLE else []
-        origin = f"http://{gateway['host']}:{gateway['port']}"
-        return Door(origin, str(codes[self.role.value]), pins[0] if pins else None)
+        seal = _seal(self._run_dir) if gateway["tls"] else None
+        scheme = "https" if gateway["tls"] else "http"
+        origin = f"{scheme}://{gateway['host']}:{gateway['port']}"
+        return Door(origin, str(codes[self.role.value]), pins[0] if pins else None, seal)
 
     async def _handshake(self, code: str) -> Welcome:
         challenge = await self._receive()

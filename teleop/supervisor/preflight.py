@@ -59,11 +59,10 @@ def check_address(config: Config, try_port: bool = True) -> None:
         loopback = ipaddress.ip_address(network.bind).is_loopback
     except ValueError:
         loopback = network.bind == "localhost"
-    secure = bool(network.certificate and network.private_key)
-    if not loopback and not secure and not network.insecure_lan:
+    if not loopback and not network.tls and not network.insecure_lan:
         raise UsageError(
-            f"network.bind = {network.bind}: without a certificate anybody on that network could "
-            "listen. Set network.certificate and network.private_key, or say --insecure-lan."
+            f"network.bind = {network.bind}: without encryption anybody on that network could "
+            "listen. Leave network.tls = true, or say --insecure-lan."
         )
     for name in ("certificate", "private_key"):
         path = getattr(network, name)

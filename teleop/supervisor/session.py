@@ -10,9 +10,12 @@ from typing import Protocol
 from safety.limits import widened
 from teleop.config import Config
 from teleop.drivers.arm import entry
+from teleop.pinning import shown
 from teleop.processes import TABLE, ProcessSpec
 from teleop.supervisor import auto, preflight, rundir
+from teleop.supervisor.certificate import seal_of, secured
 from teleop.supervisor.errors import ProcessError, SupervisorError, UsageError
+from teleop.supervisor.invite import native_address
 from teleop.supervisor.keypipe import KeyPipe
 from teleop.supervisor.ready import await_ready
 from teleop.supervisor.rundir import read_json
@@ -83,6 +86,7 @@ class Session:
         site = rundir.open_site(self._options.state_folder)
         try:
             simulated = preflight.is_simulated(self._config)
+            self._config = secured(self._config, self._options.state_folder)
             run = rundir.create(self._config, site.boot, simulated)
             try:
                 with StopSignals() as signals:
@@ -134,17 +138,20 @@ class Session:
         codes, gateway = read_json(run_dir / "join.json"), read_json(run_dir / "gateway.json")
         if codes is None or gateway is None:
             raise ProcessError(f"{run_dir}: join.json or gateway.json cannot be read")
-        scheme = "https" if self._config.network.certificate else "http"
+        seal = seal_of(self._config)
+        scheme = "https" if seal else "http"
         host = f"[{gateway['host']}]" if ":" in str(gateway["host"]) else str(gateway["host"])
         base = f"{scheme}://{host}:{gateway['port']}"
         pages = {"bedside": "bedside", "console": "console", "observer": "observe"}
         urls = {role: f"{base}/{page}#code={codes[role]}" for role, page in pages.items()}
+        urls["native"] = native_address(urls["console"], run_dir, seal)
         pids = {name: child.pid for name, child in supervisor.children.items()}
         facts: dict[str, object] = {
             "run_dir": str(run_dir),
             "pids": pids,
             "simulated": preflight.is_simulated(self._config),
             "widened": widened(self._config.limits),
+            "fingerprint": shown(seal),
         }
         self._view.joined(urls, facts)
 

@@ -88,8 +88,8 @@ def test_a_session_starts_announces_and_leaves_nothing_behind(
     assert made.run() == 0
     view = made._view
     assert isinstance(view, FakeView)
-    assert view.urls["console"].startswith("http://127.0.0.1:1234/console#code=")
-    codes = {url.split("=")[1] for url in view.urls.values()}
+    assert view.urls["console"].startswith("https://127.0.0.1:1234/console#code=")
+    codes = {url.split("=")[1].split("&")[0] for url in view.urls.values()}
     assert len(codes) == 3
     assert view.files["join.json"] == "0o600"
     assert view.folder_mode == "0o700"
@@ -129,7 +129,7 @@ def test_each_start_up_problem_is_named_with_what_to_do(config: Config, tmp_path
         text = problems(Config(network=Network(port=port), record=config.record))
         assert f"port {port} cannot be used" in text
         assert "--port" in text
-    assert "--insecure-lan" in problems(Config(network=Network(bind="0.0.0.0", port=0)))
+    assert "--insecure-lan" in problems(Config(network=Network(bind="0.0.0.0", port=0, tls=False)))
     missing = Config(video=Video(source=str(tmp_path / "none.mp4")), network=config.network)
     assert "none.mp4: no such file" in problems(missing)
     assert "arm.scene" in problems(Config(arm=Arm(scene=str(tmp_path / "none.toml"))))

@@ -18,3 +18,8 @@ def sleep_until(due_ns: int) -> None:
 def utc_text() -> str:
     """Wall-clock time for file names and logs only (ISO 8601, UTC, no colons)."""
     return time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime())
+
+
+def utc_seconds() -> float:
+    """Wall-clock time (s since 1970) for certificates and the life of invitations only."""
+    return time.time()
