@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from haptics.filters import LowPass
 
-MEMORY_S = 10.0
+MEMORY_S = 20.0
 """The range of the last breaths fades with this time constant."""
 LEARN_S = 6.0
 """Longest cycle that is expected: before that much was seen the gate is closed."""

@@ -43,6 +43,8 @@ GUIDE = Guide(PROBE_P_GUIDE_M, PROBE_GUIDE_AXIS)
 HOME_M = 0.0005
 PLACE_M, PLACE_RAD = 0.003, 0.05
 """A probe that moves farther than this is at another place: breathing is learnt anew."""
+PRESSED_N, LANDED_S = 0.5, 1.5
+"""Off the skin, and until landing is over, the probe's height says nothing about breathing."""
 TURN_ACCELERATION_RAD_S2 = 0.5
 
 
@@ -57,6 +59,8 @@ class NeedleState:
     base_p_ref_m: Vec = ZERO
     base_x_ref: Vec = (1.0, 0.0, 0.0)
     base_z_ref: Vec = (0.0, 0.0, 1.0)
+    pressed_s: float = 0.0
+    """Time in contact: landing is no breathing."""
     pivot_rad: float = 0.0
     """Measured turn in the picture's plane since the needle left home."""
     turn_rad_s: float = 0.0
@@ -74,6 +78,9 @@ def follow(n: NeedleState, s: Situation) -> None:
         n.placed = True
         n.base_p_ref_m, n.base_z_ref = entry, z
         n.base_x_ref = column(s.base_rot_probe, 0)
+        n.gate.restart()
+    n.pressed_s = n.pressed_s + s.dt_s if s.arm.force_n[2] > PRESSED_N else 0.0
+    if n.pressed_s < LANDED_S:
         n.gate.restart()
     # Pivoting leaves the entry point where it is, so only breathing moves it along the axis.
     height_m = dot(sub(n.base_p_ref_m, entry), n.base_z_ref)

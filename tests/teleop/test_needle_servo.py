@@ -32,6 +32,7 @@ def pressed(breathing_m: float = 0.0) -> Rig:
 def quiet() -> Rig:
     """As `pressed`; that nobody breathes here need not be waited for."""
     rig = pressed()
+    rig.run(1.6)
     rig.core._s.needle.gate.seen_s = LEARN_S
     return rig
 
@@ -102,7 +103,7 @@ def test_breathing_lets_it_advance_only_near_the_end_of_exhalation() -> None:
     ]
     assert len(lifts) > 200
     # The gate shuts at 0.2; filter and ramp need 0.2 s.
-    assert max(lifts) < 0.5
+    assert max(lifts) < 0.48
     assert sum(lifts) / len(lifts) < 0.2
     assert any(Clamp.NEEDLE_BREATHING in report.clamps for _, report in history)
 

@@ -231,7 +231,8 @@ def test_needle_advances_only_by_permit_and_may_always_withdraw(
     advance: bool, wanted: float, mode: int, applied: float, clamp: Clamp
 ) -> None:
     desk = Desk()
-    for _ in range(3600):  # 7.2 s: the breathing gate has seen that nothing breathes
+    desk.arm = dataclasses.replace(ARM, force_n=(0.0, 0.0, 4.0), needle_force_n=0.0)
+    for _ in range(4400):  # landing is over, and the gate has seen that nothing breathes
         out = desk.step(
             needle_advance=advance,
             needle_goal_m=0.09,
