@@ -31,6 +31,9 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     insecure_lan: bool = False
     tls: bool = True
     """Encrypt pages and sockets; without `certificate` by a certificate that the site makes."""
+    repeat_after_ms: Annotated[float, Meta(ge=0, le=4)] = 2.0
+    """While one link carries commands and heartbeats: each goes out again this much later, before
+    the next is due (5 and 4 ms). 0: never (docs/network.md)."""
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,6 +110,8 @@ class Security(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Consoles with neither a pin nor an enrolled device may drive; they trust the gateway."""
     rekey_s: Annotated[float, Meta(ge=5, le=86400)] = 600.0
     """A running session gets a new command key this often."""
+    invitation_s: Annotated[float, Meta(ge=60, le=86400)] = 3600.0
+    """The codes that a session starts with can be used for so long (`teleop invite` makes more)."""
     key_source: Literal["none", "pre-shared", "external"] = "none"
     """Keys mixed into every agreement, which consoles must be able to get as well."""
     key_path: str = ""

@@ -18,7 +18,7 @@ import msgspec
 
 from safety import frame, states
 from safety.messages import FRAME_BYTES
-from transport import describe_docs, describe_limits, schema
+from transport import describe_docs, describe_limits, repeat, schema
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA_JS = ROOT / "teleop" / "web" / "generated" / "schema.js"
@@ -74,6 +74,7 @@ def schema_js() -> str:
         _constant("LINK_REPORT_MAGIC", schema.LINK_REPORT_MAGIC),
         _constant("LINK_REPORT_BYTES", schema.LINK_REPORT.size),
         _constant("LINK_REPORT_HZ", schema.LINK_REPORT_HZ),
+        _constant("REPEAT_MARK", repeat.MARK[0]),
         _constant("FRAME_BYTES", FRAME_BYTES),
         _constant("FRAME_MAGIC", frame.MAGIC),
         _constant("FRAME_VERSION", frame.VERSION),

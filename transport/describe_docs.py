@@ -81,7 +81,7 @@ def _frame_section() -> list[str]:
 def _heartbeat_section() -> list[str]:
     fields = (
         ("magic", "H", "0x4245"),
-        ("flags", "H", "0"),
+        ("number", "H", "counts the heartbeats, modulo 2^16"),
         ("stamp_ns", "Q", "guard's stamp"),
         ("nonce", "I", "guard's random number"),
         ("epoch", "Q", "epoch now valid"),
@@ -89,7 +89,8 @@ def _heartbeat_section() -> list[str]:
     return [
         "## Heartbeat (robot to console)",
         "",
-        f"{schema.HEARTBEAT.size} bytes, little-endian, on `command` at 200 Hz or more.",
+        f"{schema.HEARTBEAT.size} bytes, little-endian, on `command` at 200 Hz or more. While one link"
+        " works, it comes again after `repeat_after_ms`, ended by the byte 0x01; commands likewise.",
         "",
         *_table(("field", "struct code", "meaning"), fields),
     ]

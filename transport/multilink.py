@@ -167,8 +167,12 @@ class LinkMeter:
         self._loss_down = Share()
         self._down = (-1, -1)
 
+    def repeated(self, now_ns: int) -> None:
+        """The second copy of a frame came: a sign of life; losses are counted without it."""
+        self._heard_ns = now_ns
+
     def frame(self, seq: int, now_ns: int) -> None:
-        """A command frame came over this link."""
+        """A command frame came over this link, in its first transmission."""
         self._heard_ns = now_ns
         before = (self._frames.expected, self._frames.received)
         self._frames.saw(seq)

@@ -119,6 +119,8 @@ class Welcome(Signal, frozen=True, tag="welcome"):
     room_view: bool
     links: tuple[LinkInfo, ...]
     """A page makes one command and one video connection per link."""
+    repeat_after_ms: float
+    """While one link works: each command goes out again this much later; 0: never."""
 
 
 class Refused(Signal, frozen=True, tag="refused"):

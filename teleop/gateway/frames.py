@@ -13,6 +13,7 @@ from safety.frame import FrameError, unpack
 from safety.messages import FRAME_BYTES
 from teleop import channels
 from transport.multilink import Copy, FirstCopy, LinkMeter, LinkQuality, LinkReport
+from transport.repeat import unmarked
 from transport.schema import LINK_REPORT, LINK_REPORT_MAGIC
 
 
@@ -60,18 +61,23 @@ class Intake:
         if report is not None:
             self._meters[link].report(report, at_ns)
             return True
-        if len(data) != FRAME_BYTES or not drives:
+        message, again = unmarked(data, FRAME_BYTES)
+        if len(message) != FRAME_BYTES or not drives:
             return False
-        self._frame(link, data, at_ns)
+        self._frame(link, message, at_ns, again=again)
         return True
 
-    def _frame(self, link: int, data: bytes, at_ns: int) -> None:
+    def _frame(self, link: int, data: bytes, at_ns: int, *, again: bool) -> None:
         try:
             frame = unpack(data)
         except FrameError:
-            self._sink.accept(data, at_ns)
+            if not again:
+                self._sink.accept(data, at_ns)
             return
-        self._meters[link].frame(frame.seq, at_ns)
+        if again:
+            self._meters[link].repeated(at_ns)
+        else:
+            self._meters[link].frame(frame.seq, at_ns)
         copy = self._stream.take(frame.epoch, frame.seq)
         self.copies[copy] += 1
         if copy is Copy.NEWEST:

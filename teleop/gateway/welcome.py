@@ -82,6 +82,7 @@ class Greeter:
             video=self._video(),
             room_view=self._site.simulated,
             links=self.links,
+            repeat_after_ms=self._config.network.repeat_after_ms,
         )
 
     def _video(self) -> dict[str, float]:

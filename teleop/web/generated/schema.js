@@ -8,6 +8,7 @@ export const HEARTBEAT_BYTES = 24;
 export const LINK_REPORT_MAGIC = 19525;
 export const LINK_REPORT_BYTES = 32;
 export const LINK_REPORT_HZ = 20;
+export const REPEAT_MARK = 1;
 export const FRAME_BYTES = 124;
 export const FRAME_MAGIC = 21830;
 export const FRAME_VERSION = 1;
