@@ -14,8 +14,8 @@ from bench.pages.people import Session
 from safety.states import Contact, Instrument, NeedlePlan, State
 
 pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.timeout(300)]
-EXTRA = "needle_image_ms = 1500.0\n"
-"""As the other limits of these tests: a shared, noisy machine."""
+EXTRA = "needle_image_ms = 1500.0\n\n[video]\nwidth = 320\nheight = 240\n"
+"""As the other limits of these tests: a shared, noisy machine; a small picture is enough here."""
 SPOT = """([depth]) => import("/static/needle/geometry.js").then(({ atDepth, toPixels }) => {
   const { picture, needle } = globalThis.consoleApp;
   const at = toPixels(picture.state, atDepth(needle.work.guide, depth));
