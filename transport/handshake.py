@@ -19,7 +19,7 @@ from transport import identity, roles
 from transport import schema as s
 from transport.rates import TokenBucket
 from transport.refusals import Reason
-from transport.sessions import Admitted, DeniedError, Registry, Session
+from transport.sessions import Admitted, Codes, DeniedError, Registry, Session
 
 HELLO_TIMEOUT_NS = 10_000_000_000
 """A socket that does not say hello is closed (slow senders hold no socket)."""
@@ -130,7 +130,7 @@ class Handshake:
             return self._refuse(Reason.HELLO_TIMEOUT, close=True)
         return []
 
-    def receive(self, data: str | bytes, codes: dict[str, s.Role], now_ns: int) -> list[Action]:
+    def receive(self, data: str | bytes, codes: Codes, now_ns: int) -> list[Action]:
         """Everything a page can send; never raises on it."""
         if self.phase is Phase.CLOSED:
             return []
@@ -161,7 +161,7 @@ class Handshake:
             return self._refuse(reason)
         return [Deliver(session, message)]
 
-    def _hello(self, hello: s.Hello, codes: dict[str, s.Role], now_ns: int) -> list[Action]:
+    def _hello(self, hello: s.Hello, codes: Codes, now_ns: int) -> list[Action]:
         self._hellos += 1
         if self.session is not None or self._hellos > MAX_HELLOS:
             return self._refuse(Reason.HELLO_AGAIN, close=True)
@@ -170,7 +170,7 @@ class Handshake:
         if hello.code and self._guesses.blocked(self._address, now_ns):
             return self._refuse(Reason.TOO_MANY_TRIES, close=True)
         try:
-            admitted = self._admit(hello, codes)
+            admitted = self._admit(hello, codes, now_ns)
         except DeniedError as denied:
             if denied.guess:
                 self._guesses.count(self._address, now_ns)
@@ -180,14 +180,14 @@ class Handshake:
         self.phase = Phase.JOINED
         return [Join(admitted, hello.language)]
 
-    def _admit(self, hello: s.Hello, codes: dict[str, s.Role]) -> Admitted:
+    def _admit(self, hello: s.Hello, codes: Codes, now_ns: int) -> Admitted:
         if bool(hello.code) == bool(hello.token):
             raise DeniedError(Reason.CODE_OR_TOKEN)
         secret = hello.code or hello.token
         if not identity.verify(hello.device_key, hello.signature, self.nonce, secret):
             raise DeniedError(Reason.SIGNATURE)
         if hello.code:
-            return self._registry.exchange(hello.code, hello.device_key, codes)
+            return self._registry.exchange(hello.code, hello.device_key, codes, now_ns)
         return self._registry.resume(hello.token, hello.device_key)
 
     def _bad_message(self, reason: Reason) -> list[Action]:

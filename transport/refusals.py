@@ -13,6 +13,7 @@ class Reason(StrEnum):
     CODE_OR_TOKEN = "code_or_token"
     CODE_WRONG = "code_wrong"  # ask for the code again
     CODE_USED = "code_used"  # ask for another code
+    CODE_EXPIRED = "code_expired"  # ask for another code
     SIGNATURE = "signature"
     TOKEN_UNKNOWN = "token_unknown"  # forget the token, ask for a code
     OTHER_DEVICE = "other_device"  # forget the token, ask for a code

@@ -52,6 +52,20 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token_digest: str
 
 
+class Invitation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a join code is good for, once."""
+
+    role: Role
+    until_ns: int = 0
+    """Monotonic time after which it is not taken; 0: as long as the run."""
+    device: str = ""
+    """The only device key that may use it; empty: the first that comes."""
+
+
+Codes = Mapping[str, Role | Invitation]
+"""Join codes and what they are good for."""
+
+
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that must survive a restart of the gateway."""
 
@@ -111,14 +125,24 @@ class Registry:
         """True when this session holds the lease."""
         return number != 0 and number == self.lease
 
-    def exchange(self, code: str, device_key: str, codes: Mapping[str, Role]) -> Admitted:
-        """Let a page in by its one-time code; DeniedError when the code is wrong or spent."""
+    def exchange(self, code: str, device_key: str, codes: Codes, now_ns: int) -> Admitted:
+        """Let a page in by its one-time code.
+
+        DeniedError: the code is wrong, spent, too old, or for another device.
+        """
         code = identity.normal_code(code)
         if identity.digest(code) in self._spent:
             raise DeniedError(Reason.CODE_USED)
-        role = _role_of(code, codes)
-        if role is None:
+        invitation = _find(code, codes)
+        if invitation is None:
             raise DeniedError(Reason.CODE_WRONG, guess=True)
+        if invitation.until_ns and now_ns > invitation.until_ns:
+            raise DeniedError(Reason.CODE_EXPIRED)
+        if invitation.device and not hmac.compare_digest(
+            identity.canonical_key(invitation.device), identity.canonical_key(device_key)
+        ):
+            raise DeniedError(Reason.OTHER_DEVICE)
+        role = invitation.role
         if len(self._sessions) >= MAX_SESSIONS:
             raise DeniedError(Reason.TOO_MANY_SESSIONS)
         token = self._new_token()
@@ -175,24 +199,32 @@ class Registry:
         return older.number
 
 
-def _role_of(code: str, codes: Mapping[str, Role]) -> Role | None:
+def _find(code: str, codes: Codes) -> Invitation | None:
     """Look the code up without telling by timing how much of it was right."""
     found = None
-    for known, role in codes.items():
+    for known, meant in codes.items():
         if hmac.compare_digest(identity.normal_code(known).encode(), code.encode()):
-            found = role
+            found = Invitation(meant) if isinstance(meant, Role) else meant
     return found
 
 
-def parse_codes(raw: bytes) -> dict[str, Role]:
+def parse_codes(raw: bytes) -> dict[str, Role | Invitation]:
     """Codes of `join.json`: role -> code or list of codes. StoreError: not usable."""
     try:
         table = msgspec.json.decode(raw, type=dict[str, str | list[str]])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StoreError(f"join codes: {error}") from error
-    codes: dict[str, Role] = {}
+    codes: dict[str, Role | Invitation] = {}
     for name, value in table.items():
         if name not in list(Role):
             raise StoreError(f"join codes: unknown role {name!r}")
         codes.update(dict.fromkeys([value] if isinstance(value, str) else value, Role(name)))
     return codes
+
+
+def parse_invitations(raw: bytes) -> dict[str, Invitation]:
+    """Codes of `invitations.json` with what they are good for. StoreError: not usable."""
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Invitation])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError(f"invitations: {error}") from error

@@ -120,7 +120,7 @@ def demo(
 
 
 @app.command(
-    epilog="Examples:  teleop console --handle NAME http://127.0.0.1:8443/console#code=...  |  "
+    epilog="Examples:  teleop console --handle NAME ADDRESS  |  "
     "teleop console --handle sim --auto 20 --run RUN_FOLDER"
 )
 def console(
@@ -151,6 +151,33 @@ def console(
     from teleop.cli.console import Wanted, run_handle
 
     code, message = run_handle(Wanted(address, run, handle, motion_scale, force_scale, auto, lang))
+    if message:
+        fail(message, code)
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Examples:  teleop invite console  |  teleop invite bedside --minutes 5")
+def invite(
+    role: Annotated[str, typer.Argument(help="console, bedside or observer.")],
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Run folder of the session (default: the one running)."),
+    ] = None,
+    minutes: Annotated[
+        float, typer.Option(min=1, max=1440, help="How long the code can be used.")
+    ] = 10.0,
+    device: Annotated[
+        str, typer.Option(metavar="KEY", help="Only this device key may use it.")
+    ] = "",
+    json_wanted: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+) -> None:
+    """Print a fresh single-use address for a running session.
+
+    For a second console, an observer, or to replace a page that is gone for good.
+    """
+    from teleop.cli.inviting import show_invitation
+
+    code, message = show_invitation(role, run, minutes, device, json_wanted)
     if message:
         fail(message, code)
     raise typer.Exit(code)

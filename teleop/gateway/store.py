@@ -8,12 +8,20 @@ from pathlib import Path
 import msgspec
 
 from transport.schema import Role
-from transport.sessions import Snapshot, StoreError, parse_codes
+from transport.sessions import (
+    Invitation,
+    Snapshot,
+    StoreError,
+    parse_codes,
+    parse_invitations,
+)
 
 SESSIONS_FILE = "sessions.json"
 JOIN_FILE = "join.json"
 """Written by the supervisor: role -> one-time code, or a list of them. Read anew for each code, so
 that further codes may be added while the run goes on."""
+INVITATIONS_FILE = "invitations.json"
+"""Code -> role, end of life, device: says more about codes of `join.json`, and adds others."""
 MAX_FILE_BYTES = 1 << 20
 
 
@@ -32,6 +40,7 @@ class SessionStore:
     def __init__(self, run_dir: Path) -> None:
         self._sessions = run_dir / SESSIONS_FILE
         self._codes = run_dir / JOIN_FILE
+        self._invitations = run_dir / INVITATIONS_FILE
 
     def load(self) -> Snapshot:
         """Sessions of an earlier life of the gateway in this run; StoreError: damaged."""
@@ -53,13 +62,18 @@ class SessionStore:
         except OSError as error:
             raise StoreError(f"{self._sessions}: {error}") from error
 
-    def codes(self) -> dict[str, Role]:
-        """Join codes that exist now; StoreError: the file is damaged."""
+    def codes(self) -> dict[str, Role | Invitation]:
+        """Join codes that exist now; StoreError: a file is damaged."""
+        codes = self._read(self._codes)
+        invitations = self._read(self._invitations)
+        known = parse_codes(codes) if codes is not None else {}
+        return known | (parse_invitations(invitations) if invitations is not None else {})
+
+    def _read(self, path: Path) -> bytes | None:
         try:
-            with self._codes.open("rb") as file:
-                raw = file.read(MAX_FILE_BYTES)
+            with path.open("rb") as file:
+                return file.read(MAX_FILE_BYTES)
         except FileNotFoundError:
-            return {}
+            return None
         except OSError as error:
-            raise StoreError(f"{self._codes}: {error}") from error
-        return parse_codes(raw)
+            raise StoreError(f"{path}: {error}") from error

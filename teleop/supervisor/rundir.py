@@ -58,6 +58,23 @@ def _try_lock(path: Path) -> int | None:
     return handle
 
 
+def lock_is_held(folder: Path) -> bool:
+    """True while a supervisor of this user works in this run folder."""
+    try:
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            return False
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False  # gone meanwhile, or not ours
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def parent_folder() -> Path:
     """Shared memory when the machine has it, else the temporary folder."""
     usable = SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)

@@ -10,12 +10,13 @@ from typing import Protocol
 from safety.limits import widened
 from teleop.config import Config
 from teleop.drivers.arm import entry
+from teleop.keys.files import IDENTITY_FILE, load_identity, read_pins
 from teleop.pinning import shown
 from teleop.processes import TABLE, ProcessSpec
 from teleop.supervisor import auto, preflight, rundir
 from teleop.supervisor.certificate import seal_of, secured
 from teleop.supervisor.errors import ProcessError, SupervisorError, UsageError
-from teleop.supervisor.invite import native_address
+from teleop.supervisor.invite import address_of, remember, write_site_key
 from teleop.supervisor.keypipe import KeyPipe
 from teleop.supervisor.ready import await_ready
 from teleop.supervisor.rundir import read_json
@@ -23,7 +24,10 @@ from teleop.supervisor.signals import StopSignals
 from teleop.supervisor.status import Status, StatusReader
 from teleop.supervisor.stop import Stopped, stop_all
 from teleop.supervisor.watch import Ended, Supervisor
+from transport.identity import encode
 from transport.local.clock import now_ns
+from transport.schema import Role
+from transport.sessions import Invitation
 
 READ_S = 0.05
 SHOW_NS = 200_000_000
@@ -89,12 +93,22 @@ class Session:
             self._config = secured(self._config, self._options.state_folder)
             run = rundir.create(self._config, site.boot, simulated)
             try:
+                self._prepare(run.path)
                 with StopSignals() as signals:
                     return self._run(run.path, signals)
             finally:
                 run.remove()
         finally:
             site.release()
+
+    def _prepare(self, run_dir: Path) -> None:
+        """Who the site is, and how long its first codes may be used."""
+        identity = load_identity(self._options.state_folder / IDENTITY_FILE)
+        write_site_key(run_dir, identity)
+        until_ns = now_ns() + round(self._config.security.invitation_s * 1e9)
+        codes = read_json(run_dir / "join.json") or {}
+        for role in Role:
+            remember(run_dir, str(codes[role]), Invitation(role, until_ns))
 
     def _check(self) -> None:
         problems = preflight.check_all(self._config, self._table, self._options.trajectory)
@@ -135,23 +149,21 @@ class Session:
             self._view.stopped(stopped, read_json(run_dir / "record.json"))
 
     def _announce(self, run_dir: Path, supervisor: Supervisor) -> None:
-        codes, gateway = read_json(run_dir / "join.json"), read_json(run_dir / "gateway.json")
-        if codes is None or gateway is None:
-            raise ProcessError(f"{run_dir}: join.json or gateway.json cannot be read")
-        seal = seal_of(self._config)
-        scheme = "https" if seal else "http"
-        host = f"[{gateway['host']}]" if ":" in str(gateway["host"]) else str(gateway["host"])
-        base = f"{scheme}://{host}:{gateway['port']}"
-        pages = {"bedside": "bedside", "console": "console", "observer": "observe"}
-        urls = {role: f"{base}/{page}#code={codes[role]}" for role, page in pages.items()}
-        urls["native"] = native_address(urls["console"], run_dir, seal)
+        codes = read_json(run_dir / "join.json")
+        if codes is None:
+            raise ProcessError(f"{run_dir}: join.json cannot be read")
+        pins = read_pins(run_dir)
+        pin = encode(pins[0]) if pins else ""
+        invited = {role: address_of(run_dir, role, str(codes[role]), pin) for role in Role}
+        urls = {str(role): addresses.page for role, addresses in invited.items()}
+        urls["native"] = invited[Role.CONSOLE].native
         pids = {name: child.pid for name, child in supervisor.children.items()}
         facts: dict[str, object] = {
             "run_dir": str(run_dir),
             "pids": pids,
             "simulated": preflight.is_simulated(self._config),
             "widened": widened(self._config.limits),
-            "fingerprint": shown(seal),
+            "fingerprint": shown(seal_of(self._config)),
         }
         self._view.joined(urls, facts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -17,7 +17,14 @@ from transport import schema as s
 from transport.identity import DeviceKey, normal_code
 from transport.refusals import Reason
 from transport.schema import Role
-from transport.sessions import Registry, Snapshot
+from transport.sessions import (
+    Invitation,
+    Registry,
+    Snapshot,
+    StoreError,
+    parse_codes,
+    parse_invitations,
+)
 
 S = 1_000_000_000
 NONCE = "nonce-of-the-server"
@@ -40,19 +47,32 @@ EVERY_MESSAGE: list[Any] = [
     s.Ping(seq=1),
     s.LeaseRequest(want=True),
     s.KeyReply(data="x"),
+    s.NeedlePath(target_x_m=0.0, target_z_m=0.05, entry_x_m=0.03, entry_z_m=0.0),
+    s.NeedleTip(x_m=0.0, z_m=0.05),
     *[s.Event(name=kind.name) for kind in EventKind],
 ]
 PAGE_EVENTS = {
-    Role.CONSOLE: {"STOP", "ACKNOWLEDGE", "MARK_ANSWER"},
+    Role.CONSOLE: {"STOP", "ACKNOWLEDGE", "MARK_ANSWER", "NEEDLE_ABORT"},
     Role.BEDSIDE: {
         "STOP", "ESTOP", "ALLOW_MOTION", "REVOKE_MOTION", "LIFT", "LOCAL_ENTER", "LOCAL_EXIT",
         "DISCOMFORT", "DECLARE_INSTRUMENT", "NEEDLE_CLEAR", "HANDOVER_CONFIRM",
+        "NEEDLE_CONFIRM", "NEEDLE_ABORT", "FORCE_ZERO",
     },
     Role.OBSERVER: set(),
 }  # fmt: skip
 ALLOWED = {
-    Role.CONSOLE: {"offer/command", "offer/video", "talk", "phrase", "image", "ping", "lease",
-                   "key_reply"},
+    Role.CONSOLE: {
+        "offer/command",
+        "offer/video",
+        "talk",
+        "phrase",
+        "image",
+        "ping",
+        "lease",
+        "key_reply",
+        "needle_path",
+        "needle_tip",
+    },
     Role.BEDSIDE: {"talk", "phrase", "beat", "ping"},
     Role.OBSERVER: {"offer/video", "ping"},
 }
@@ -107,6 +127,13 @@ def closes(actions: list[h.Action]) -> bool:
 def name_of(message: Any) -> str:
     tag = str(message.__struct_config__.tag)
     return f"{tag}/{message.peer}" if isinstance(message, s.Offer) else tag
+
+
+def test_the_table_above_misses_no_message() -> None:
+    """A message that somebody adds is refused until both tables say who may send it."""
+    known = {type(message) for message in EVERY_MESSAGE} | {s.Hello}
+    assert known == set(get_args(s.FromPage))
+    assert {message for table in roles.MESSAGES.values() for message in table} == known - {s.Hello}
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -371,3 +398,35 @@ def test_a_session_survives_generated_bad_messages(role: Role) -> None:
         assert stranger.session is None
     assert bad >= 1000
     assert reason(say(socket, s.Ping(seq=7), now_ns=2000 * S)) is None
+
+
+def test_an_invitation_ends_and_may_name_a_device() -> None:
+    site, key, other = Site(), DeviceKey(), DeviceKey()
+    codes = {
+        "LATE-2345": Invitation(Role.CONSOLE, until_ns=5 * S),
+        "MINE-2345": Invitation(Role.CONSOLE, device=key.public),
+    }
+
+    def try_code(code: str, device: DeviceKey, now_ns: int) -> str | None:
+        data = msgspec.json.encode(hello(device, code=code))
+        return reason(site.socket().receive(data, codes, now_ns))
+
+    assert try_code("LATE-2345", key, 5 * S + 1) == Reason.CODE_EXPIRED
+    assert try_code("LATE-2345", key, 5 * S) is None
+    assert try_code("LATE-2345", key, 4 * S) == Reason.CODE_USED
+    assert try_code("MINE-2345", other, 0) == Reason.OTHER_DEVICE
+    assert try_code("MINE-2345", key, 0) is None, "a stranger's try does not spend it"
+
+
+def test_no_bytes_of_a_store_break_the_gateway() -> None:
+    rng = random.Random(11)
+    good = b'{"ABCD-2345": {"role": "console", "until_ns": 5, "device": ""}}'
+    for _ in range(2000):
+        raw = bytearray(good)
+        for _ in range(rng.randint(1, 6)):
+            raw[rng.randrange(len(raw))] = rng.randrange(256)
+        for parse in (parse_codes, parse_invitations):
+            try:
+                parse(bytes(raw))
+            except StoreError:
+                continue
