@@ -2,28 +2,34 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+DEV := $(VENV)/.dev
 ARGS ?=
 
-.PHONY: run test check lint types clean setup
+.PHONY: run test check lint types clean setup dev
 run: $(STAMP)
 	$(BIN)/teleop demo $(ARGS)
 
-test: $(STAMP) browser
+test: $(DEV) browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
 
 check: lint types
-lint: $(STAMP)
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-types: $(STAMP)
+types: $(DEV)
 	$(BIN)/mypy
 
 setup: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
-	@PYTHON=$(PYTHON) sh scripts/setup.sh $(VENV)
+	@PYTHON=$(PYTHON) sh scripts/setup.sh $(VENV) requirements.lock .ready
+
+# Tests, and benches that drive a browser, need more: other physics engines as judges, Playwright.
+dev: $(DEV)
+$(DEV): $(STAMP) requirements-dev.lock
+	@PYTHON=$(PYTHON) sh scripts/setup.sh $(VENV) requirements-dev.lock .dev
 
 .PHONY: browser
 browser:

@@ -1,7 +1,10 @@
 #!/bin/sh
-# Make the project's own virtual environment from the lock file. No root needed.
+# Make the project's own virtual environment from a lock file. No root needed.
+# Usage: setup.sh VENV LOCK STAMP (the stamp file in VENV says that LOCK is installed)
 set -eu
 venv=$1
+lock=$2
+stamp=$3
 python=${PYTHON:-python3.11}
 if ! command -v "$python" >/dev/null 2>&1; then
   if python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
@@ -21,8 +24,8 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
   echo "Python's venv module is missing. Install it:  sudo apt-get install python3.11-venv" >&2
   exit 1
 fi
-echo "Setting up $venv (about two minutes, once) ..."
+echo "Setting up $venv from $lock (about a minute, once) ..."
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-touch "$venv/.ready"
+touch "$venv/$stamp"
