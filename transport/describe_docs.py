@@ -89,8 +89,9 @@ def _heartbeat_section() -> list[str]:
     return [
         "## Heartbeat (robot to console)",
         "",
-        f"{schema.HEARTBEAT.size} bytes, little-endian, on `command` at 200 Hz or more. While one link"
-        " works, it comes again after `repeat_after_ms`, ended by the byte 0x01; commands likewise.",
+        f"{schema.HEARTBEAT.size} bytes, little-endian, on `command` at 200 Hz or more."
+        " While one link works, each comes again after `repeat_after_ms`, ended by the byte 0x01;"
+        " commands likewise.",
         "",
         *_table(("field", "struct code", "meaning"), fields),
     ]

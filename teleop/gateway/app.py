@@ -56,10 +56,12 @@ class Gateway:
         self._greeter = greeter = Greeter(config, read_site(run_dir))
         sources = Sources(run_dir, config.limits)
         self._hub = Hub(registry, store, self._notes)
-        self._video = VideoPeers(run_dir, self._hub, greeter, self._notes, links)
-        self._command = CommandPeers(run_dir, links, registry.drives, self._command_gone)
-        events = EventSender(run_dir)
         self._keys = KeysLine(run_dir, self._hub, self._notes)
+        self._video = VideoPeers(run_dir, self._hub, greeter, self._notes, links, self._keys)
+        self._command = CommandPeers(
+            run_dir, links, registry.drives, self._command_gone, config.network.repeat_after_ms
+        )
+        events = EventSender(run_dir)
         actions = Actions(
             self._hub, sources, events, self._command, self._video, self._notes, self._keys
         )

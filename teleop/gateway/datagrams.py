@@ -136,9 +136,11 @@ class DatagramDoor:
         flow.address, flow.heard_ns = address, at_ns
         self._take(session, link, opened.body, at_ns)
 
-    def send(self, kind: Kind, body: bytes, at_ns: int) -> None:
-        """Send to every console that is there, over each of its links."""
-        for (_, link), flow in self._flows.items():
+    def send(self, kind: Kind, body: bytes, at_ns: int, session: int = 0) -> None:
+        """Send to every console that is there (or that of `session`), over each of its links."""
+        for (owner, link), flow in self._flows.items():
+            if session not in (0, owner):
+                continue
             if flow.address is not None and at_ns - flow.heard_ns <= SILENT_NS:
                 self._sockets[link].send(flow.sealer.seal(kind, body, at_ns), flow.address)
 

@@ -67,7 +67,7 @@ class Pump:
         self._command = command
         self._video = video
         self._box = status_box
-        self._haptic = HapticLeg(sources.arm, sources.servo, command.force, command.feels)
+        self._haptic = HapticLeg(sources.arm, sources.servo, command.down.force, command.down.feels)
         self.incarnation = now_ns()
         self._heartbeat = Due(HEARTBEAT_NS)
         self._telemetry = Due(TELEMETRY_NS)
@@ -97,6 +97,7 @@ class Pump:
         """Do everything that is due."""
         self._sources.poll_guard()
         self._beat(at_ns)
+        self._command.down.repeat(at_ns)
         self._haptic.tick()
         self._show(at_ns)
         if self._status(at_ns):
@@ -114,7 +115,7 @@ class Pump:
             return
         if self._heartbeat(at_ns):
             self._beat_sent_ns = report.stamp_ns
-            self._command.heartbeat(report)
+            self._command.down.heartbeat(report)
 
     def _show(self, at_ns: int) -> None:
         due, moved = self._telemetry(at_ns), self._guard_moved()
@@ -128,7 +129,7 @@ class Pump:
         changed = key != self._key
         self._key = key
         if self._command.any_open():
-            self._command.telemetry(self._pack(telemetry))
+            self._command.down.telemetry(self._pack(telemetry))
         self._send_status(telemetry, at_ns, changed)
 
     def _guard_moved(self) -> bool:

@@ -11,6 +11,8 @@ from teleop.scripted.lane import Hearing
 from transport.datagrams import MAX_BYTES, Direction, Kind, Opener, Refusal, Sealer
 from transport.dscp import TrafficClass
 from transport.local.clock import now_ns
+from transport.repeat import unmarked
+from transport.schema import HEARTBEAT
 from transport.webrtc.ice import mark_socket
 
 READ_AT_ONCE = 32
@@ -26,6 +28,7 @@ class DatagramLane:
         self._socket: socket.socket | None = None
         self.heard = 0
         """Heartbeats that came this way."""
+        self.heard_ns = 0
         self.refused = 0
 
     def open(self, address: str, port: int, own_address: str) -> None:
@@ -60,7 +63,8 @@ class DatagramLane:
             self.refused += 1
         elif opened.kind is Kind.HEARTBEAT:
             self.heard += 1
-            self._hearing.heartbeat(opened.body)
+            self.heard_ns = now_ns()
+            self._hearing.heartbeat(unmarked(opened.body, HEARTBEAT.size)[0])
         elif opened.kind is Kind.TELEMETRY:
             self._hearing.telemetry(opened.body)
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from teleop.scripted.client import PageClient
 from transport.linkreport import LinkCounter
 from transport.local.clock import now_ns
-from transport.schema import Offer
+from transport.repeat import unmarked
+from transport.schema import CHANNEL_COMMAND, HEARTBEAT, Offer
 from transport.webrtc.data import DataClient
 from transport.webrtc.ice import on_addresses
 from transport.webrtc.receive import Picture, VideoReceiver
@@ -75,14 +76,21 @@ class Lane:
         """Send a message over this link, replacing an older one that has not left yet."""
         return self.data is not None and self.data.send_command(frame)
 
+    def send_again(self, copy: bytes) -> None:
+        """Send a second copy, unless anything waits."""
+        if self.data is not None and not self.data.waiting(CHANNEL_COMMAND):
+            self.data.send_command(copy)
+
     async def close(self) -> None:
         """Close both connections."""
         for connection in (self.data, self.video):
             if connection is not None:
                 await connection.close()
 
-    def _heard(self, beat: bytes) -> None:
-        self.counter.heard(beat, now_ns())
+    def _heard(self, data: bytes) -> None:
+        beat, again = unmarked(data, HEARTBEAT.size)
+        if not again:  # losses are counted without second copies
+            self.counter.heard(beat, now_ns())
         self._hearing.heartbeat(beat)
 
     async def _open_data(self) -> None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-import msgspec
-
 from teleop.scripted.client import GatewayError, PageClient
 from teleop.scripted.datagrams import DatagramLane
 from teleop.scripted.lane import SILENT_NS, Hearing, Lane
+from teleop.scripted.newest import Newest
+from teleop.scripted.repeat import RepeatTimer
 from transport.local.clock import now_ns
-from transport.multilink import Copy, FirstCopy
-from transport.schema import HEARTBEAT, LINK_REPORT_HZ, Refused, Signal, Welcome
+from transport.schema import LINK_REPORT_HZ, Refused, Signal, Welcome
 from transport.webrtc.data import DataClient, DataError
 from transport.webrtc.receive import Picture, ReceiveError
 
@@ -24,60 +23,7 @@ __all__ = ["SILENT_NS", "ConsoleLink", "every"]
 
 REBUILD_S = 0.5
 COMMAND_CHECK_S = 0.1
-RESTARTED = 25
-"""Telemetry this many messages behind is of a gateway that counts anew, not an old copy."""
 U32 = 1 << 32
-
-
-class _Head(msgspec.Struct, array_like=True):
-    """The beginning of a telemetry message."""
-
-    stamp_us: int
-    seq: int
-
-
-_head = msgspec.msgpack.Decoder(_Head)
-
-
-class _Newest:
-    """Lets the first copy of each message pass, unless a newer one came before."""
-
-    def __init__(self, hearing: Hearing) -> None:
-        self._hearing = hearing
-        self._beats = FirstCopy()
-        self._telemetry = _Head(0, -RESTARTED)
-        self._force = -1
-
-    def heartbeat(self, data: bytes) -> None:
-        """Stamps of a restarted guard go on rising: its clock is the machine's."""
-        if len(data) == HEARTBEAT.size:
-            _, _, stamp_ns, _, epoch = HEARTBEAT.unpack(data)
-            if self._beats.take(epoch, stamp_ns) is not Copy.NEWEST:
-                return
-        self._hearing.heartbeat(data)
-
-    def telemetry(self, data: bytes) -> None:
-        """By number; a message that cannot be read goes on, to be counted."""
-        try:
-            head = _head.decode(data)
-        except (msgspec.MsgspecError, ValueError):
-            self._hearing.telemetry(data)
-            return
-        behind = self._telemetry.seq - head.seq
-        if head.stamp_us < self._telemetry.stamp_us or 0 <= behind < RESTARTED:
-            return
-        self._telemetry = head
-        self._hearing.telemetry(data)
-
-    def force(self, data: bytes) -> None:
-        """By the number of the force frame (bytes 4 to 7, `transport/force_frame.py`)."""
-        number = int.from_bytes(data[4:8], "little")
-        step = (number - self._force) % U32
-        if self._force >= 0 and (step == 0 or step >= U32 // 2):
-            return
-        self._force = number
-        if self._hearing.force is not None:
-            self._hearing.force(data)
 
 
 class ConsoleLink:
@@ -99,7 +45,7 @@ class ConsoleLink:
         `datagrams`: send authenticated datagrams besides the data channels.
         """
         self.page = page(self._take)
-        newest = _Newest(Hearing(on_heartbeat, on_telemetry, on_force))
+        newest = Newest(Hearing(on_heartbeat, on_telemetry, on_force))
         force = newest.force if on_force is not None else None
         self._hearing = Hearing(newest.heartbeat, newest.telemetry, force)
         self._on_message = on_message
@@ -107,6 +53,7 @@ class ConsoleLink:
         self._use_datagrams = datagrams
         self.datagrams: list[DatagramLane] = []
         self.lanes: list[Lane] = []
+        self._repeat = RepeatTimer(0.0, self._send_again)
         self.heard_ns = 0
         """When the last heartbeat came; set by who decodes them."""
         self.problem = ""
@@ -130,6 +77,8 @@ class ConsoleLink:
     async def join(self) -> Welcome:
         """Join with code or token; from then on there is a lane per link."""
         welcome = await self.page.join()
+        self._repeat.cancel()
+        self._repeat = RepeatTimer(welcome.repeat_after_ms, self._send_again)
         for number in range(len(self.lanes), len(welcome.links)):
             address = self._addresses[number] if number < len(self._addresses) else ""
             self.lanes.append(Lane(number, self.page, self._hearing, address))
@@ -159,6 +108,7 @@ class ConsoleLink:
 
     async def close(self) -> None:
         """Leave."""
+        self._repeat.cancel()
         for lane in self.lanes:
             await lane.close()
         for datagrams in self.datagrams:
@@ -183,11 +133,26 @@ class ConsoleLink:
         signed = self.page.command_key.sign(frame)
         if signed is None:
             return
-        frame = signed
         for lane in self.lanes:
-            lane.send(frame)
+            lane.send(signed)
         for datagrams in self.datagrams:
-            datagrams.send(frame)
+            datagrams.send(signed)
+        self._repeat.sent(signed, again=self._links_heard() == 1)
+
+    def _links_heard(self) -> int:
+        """How many links bring heartbeats now."""
+        since_ns = now_ns() - SILENT_NS
+        heard = [lane.counter.heard_ns for lane in self.lanes]
+        for number, datagrams in enumerate(self.datagrams):
+            heard[number] = max(heard[number], datagrams.heard_ns)
+        return sum(at_ns >= since_ns for at_ns in heard)
+
+    def _send_again(self, copy: bytes) -> None:
+        """Where something waits already, a copy would only add to it."""
+        for lane in self.lanes:
+            lane.send_again(copy)
+        for datagrams in self.datagrams:
+            datagrams.send(copy)
 
     def _take(self, message: Signal) -> None:
         """Offer again when the gateway says that a connection is gone."""

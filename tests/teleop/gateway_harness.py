@@ -34,9 +34,11 @@ from safety.states import (
 from teleop import channels
 from teleop.config import Config, Network, write_run
 from transport import schema as s
-from transport.identity import DeviceKey
+from transport.binding import digest, offer_text
+from transport.identity import DeviceKey, encode
 from transport.local.clock import now_ns
 from transport.local.datagram import DatagramReceiver
+from transport.repeat import unmarked
 from transport.webrtc.data import DataClient
 
 CODES = {"console": ["CNSL-2345", "CNSL-6789"], "bedside": "BEDS-2345", "observer": "OBSV-2345"}
@@ -200,7 +202,18 @@ class Client:
         self.nonce = challenge.nonce
         return challenge
 
+    def proven(self, offer: s.Offer) -> s.Offer:
+        """The offer with this device's signature."""
+        assert self.welcome is not None
+        role, link = self.welcome.role, offer.link
+        text = offer_text(
+            self.nonce, self.welcome.session, role, offer.peer, link, digest(offer.sdp)
+        )
+        return msgspec.structs.replace(offer, proof=encode(self.key.sign_bytes(text)))
+
     async def send(self, message: Any) -> None:
+        if isinstance(message, s.Offer) and self.welcome is not None and not message.proof:
+            message = self.proven(message)
         await self.ws.send_str(msgspec.json.encode(message).decode())
 
     async def receive(self) -> Any:
@@ -260,7 +273,9 @@ class Data:
         self.client = DataClient(self._beat, self._telemetry)
 
     def _beat(self, data: bytes) -> None:
-        self.heartbeats.append(s.HEARTBEAT.unpack(data))
+        beat, again = unmarked(data, s.HEARTBEAT.size)
+        if not again:
+            self.heartbeats.append(s.HEARTBEAT.unpack(beat))
 
     def _telemetry(self, data: bytes) -> None:
         self.telemetry.append(msgspec.msgpack.decode(data, type=s.Telemetry))

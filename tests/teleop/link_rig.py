@@ -119,7 +119,7 @@ class Rig:
     async def _heartbeats(self) -> None:
         report = replace(nothing(m.GUARD_REPORT), epoch=EPOCH)
         while True:
-            self.peers.heartbeat(replace(report, stamp_ns=now_ns()))
+            self.peers.down.heartbeat(replace(report, stamp_ns=now_ns()))
             self.peers.check(now_ns())
             await asyncio.sleep(0.004)
 
