@@ -32,6 +32,9 @@ NOISE = 10.0 ** (-85.0 / 20.0)
 """Electronic noise before gain, relative to 0 dB speckle: visible from about 150 mm on."""
 TGC_DB_CM_MHZ = 0.52
 """Attenuation that the time-gain compensation assumes."""
+HOME_M, AXIS = np.array(PROBE_P_GUIDE_M), np.array(PROBE_GUIDE_AXIS)
+SHORTEST_M = 0.001
+"""Less than this of the needle in tissue shows no bend."""
 WHITE_DB = 30.0
 """Echo level (dB over 0 dB speckle, after compensation) shown as white at 0 dB gain."""
 
@@ -56,6 +59,10 @@ class View:
     """Monotonic time: breathing, heartbeat, electronic noise."""
     needle_depth_m: float = 0.0
     """NaN (not measured): no needle is drawn."""
+    needle_entry_m: float = -1.0
+    """Depth at which it entered the skin; negative or NaN: it did not, and is drawn straight."""
+    needle_tip_m: tuple[float, ...] = ()
+    """The tip where it is (probe frame); empty or NaN: not measured, drawn straight."""
 
 
 class Former:
@@ -110,10 +117,9 @@ class Former:
     def form(self, view: View) -> NDArray[np.uint8]:
         """The picture (height x width, 0..255) for this pose and time."""
         self._cast(view)
-        length = view.needle_depth_m
-        if length > 0.0:  # also false for NaN
+        if view.needle_depth_m > 0.0:  # also false for NaN
             add_needle(
-                np.array(PROBE_P_GUIDE_M), np.array(PROBE_GUIDE_AXIS), length,
+                HOME_M, AXIS, *bent(view),
                 self.probe.radius_m, self._angles, self._step_m, self._i, self._q,
             )  # fmt: skip
         beam.lateral(self._i, self._lateral, self._fi)
@@ -168,6 +174,15 @@ class Former:
             1024.0 / surface.relief_length_m, layers.skin_m, layers.fat_m, layers.muscle_m,
             layers.undulation_m,
         ])  # fmt: skip
+
+
+def bent(view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far the tip is beside the guide's line (m), and (entry, length) of the shaft."""
+    length, entry = view.needle_depth_m, view.needle_entry_m
+    inside = 0.0 <= entry < length - SHORTEST_M
+    if not inside or len(view.needle_tip_m) != 3 or not all(map(math.isfinite, view.needle_tip_m)):
+        return np.zeros(3), np.array([0.0, length])
+    return np.array(view.needle_tip_m) - (HOME_M + length * AXIS), np.array([entry, length])
 
 
 def rotation(quaternion: tuple[float, ...]) -> NDArray[np.float64]:

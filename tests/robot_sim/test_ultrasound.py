@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -207,6 +208,28 @@ def test_the_needle_is_a_bright_line_along_its_guide(uniform: Scene) -> None:
     assert len(changed) > 100
     unknown = made.form(view(uniform, needle_m=math.nan))
     assert np.array_equal(unknown, before), "not measured is not drawn"
+
+
+def test_the_picture_shows_the_tip_where_it_really_is(uniform: Scene) -> None:
+    made = former(uniform)
+    straight = np.add(PROBE_P_GUIDE_M, np.multiply(PROBE_GUIDE_AXIS, 0.13))
+    across = np.array([PROBE_GUIDE_AXIS[2], 0.0, -PROBE_GUIDE_AXIS[0]])
+    px = 1000.0 / made.geometry.mm_per_px
+    for bend_m in (-0.006, 0.006):
+        tip = straight + bend_m * across
+        at = replace(
+            view(uniform, needle_m=0.13), needle_entry_m=0.047, needle_tip_m=tuple(tip.tolist())
+        )
+        seen = amplitude(made.form(at), made) - amplitude(made.form(view(uniform)), made)
+
+        def echo(point: NDArray[np.float64], seen: NDArray[np.float64] = seen) -> float:
+            column = round(made.geometry.apex_x_px + point[0] * px)
+            row = round(made.geometry.apex_y_px + (made.probe.radius_m + point[2]) * px)
+            return float(seen[row - 3 : row + 4, column - 3 : column + 4].max())
+
+        assert echo(tip) > 5.0 * max(1.0, echo(straight)), "not on the guide's line"
+        middle = straight - 0.0415 * np.array(PROBE_GUIDE_AXIS) + 0.25 * bend_m * across
+        assert echo(middle) > 2.0, "the shaft is a parabola"
 
 
 def test_depth_changes_the_scale_and_gain_the_brightness(uniform: Scene) -> None:

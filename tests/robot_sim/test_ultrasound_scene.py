@@ -116,12 +116,16 @@ def test_lines_are_lost_one_after_the_other(scene: Scene, made: Former) -> None:
     assert any(0 < width < 0.7 * full for width in widths)
 
 
-def needle_echo(off_plane_m: float = 0.0, length_m: float = 0.13) -> NDArray[np.float32]:
+def needle_echo(
+    off_plane_m: float = 0.0, length_m: float = 0.13, bend_m: tuple[float, ...] = (0.0, 0.0, 0.0)
+) -> NDArray[np.float32]:
     """Echo of a needle beside the picture plane, in a body without echoes."""
     i, q = np.zeros((480, 170), np.float32), np.zeros((480, 170), np.float32)
     home = np.add(PROBE_P_GUIDE_M, (0.0, off_plane_m, 0.0))
     angles = np.linspace(-0.5, 0.5, 160) * math.radians(60.0)
-    add_needle(home, np.array(PROBE_GUIDE_AXIS), length_m, 0.06, angles, 0.16 / 479, i, q)
+    axis, bend = np.array(PROBE_GUIDE_AXIS), np.array(bend_m)
+    shaft = np.array([0.047 if length_m > 0.05 else 0.0, length_m])
+    add_needle(home, axis, bend, shaft, 0.06, angles, 0.16 / 479, i, q)
     return i
 
 
@@ -138,3 +142,10 @@ def test_the_needle_grows_with_its_insertion_and_is_nowhere_at_home() -> None:
     assert reach == sorted(reach)
     assert reach[0] < reach[-1]
     assert not needle_echo(length_m=1e-6).any()
+
+
+def test_a_bent_needle_leaves_the_plane_towards_its_tip() -> None:
+    straight, bent = needle_echo(), needle_echo(bend_m=(0.0, 0.004, 0.0))
+    columns = np.flatnonzero(straight.max(axis=0) > 1.0)  # from the tip (left) to the skin
+    assert bent[:, columns[:5]].max() < 0.1 * straight[:, columns[:5]].max()
+    assert bent[:, columns[-5:]].max() > 0.9 * straight[:, columns[-5:]].max()

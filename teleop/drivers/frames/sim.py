@@ -48,6 +48,8 @@ class SimSource:
             arm.base_q_probe,
             arm.stamp_ns,
             arm.needle_depth_m,
+            arm.needle_entry_m,
+            arm.needle_tip_m,
         )
         return Frame(self._former.form(view), arm.stamp_ns)
 
