@@ -1,8 +1,8 @@
 """The fault table of this project as data: what is broken, what must follow, how soon.
 
 Times are virtual ms from the fault. `detect`: guard's state is one of `states`. `stop`: the probe
-is at rest (across its axis; all of it where the brakes hold). Limits are those of DESIGN.md
-section 2 and reference/safety.md section 11.1; one control cycle is added to each detection.
+is at rest (across its axis; all of it where the brakes hold). Limits are those of
+docs/safety-concept.md; one control cycle is added to each detection.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from safety.frame import SafetyFrame, pack
 from safety.messages import GuardReport, ServoReport
 from teleop.scripted.console import Console, Presented
@@ -9,7 +11,7 @@ from teleop.scripted.hand import Sweep
 from teleop.scripted.persons import Act, Expert, Nurse, Plan, Seen
 
 SAMPLE_NS = 5_000_000
-"""The page samples and sends at 200 Hz (DESIGN.md section 2)."""
+"""The page samples and sends at 200 Hz (docs/safety-concept.md)."""
 LOOK_NS = 20_000_000
 """How often a scripted person looks at the page."""
 
@@ -27,6 +29,8 @@ class ConsolePage:
         self.console = Console(session, limits_hash, self.expert, Sweep(seed))
         self.hung = False
         """The page's main thread hangs: what is sent keeps its old sample and old echo."""
+        self.alter: Callable[[SafetyFrame], SafetyFrame] = lambda frame: frame
+        """What the hand and the pedal do to a sample (faults of people)."""
         self._mark = -1
         self._sampled: SafetyFrame | None = None
 
@@ -51,7 +55,7 @@ class ConsolePage:
         if self.hung and self._sampled is not None:
             return self.console.repeat(self._sampled)
         self._sampled = self.console.sample(now_ns)
-        return None if self._sampled is None else pack(self._sampled)
+        return None if self._sampled is None else pack(self.alter(self._sampled))
 
 
 class BedsidePage:

@@ -24,7 +24,7 @@ class SimulatedSource:
     """Schedules a call at a time (`VirtualClock.at`)."""
     fps: float = 30.0
     encode_ns: int = 5_000_000
-    """Image formation, encode and packetising (reference/media_transport.md 2.2)."""
+    """Image formation, encode and packetising (docs/aiortc.md)."""
     origin: int = 123_456
     frozen: bool = False
     """The picture stays the same while frames go on."""

@@ -46,7 +46,7 @@ class Breathing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mechanics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Probe-size contact (reference/haptics_and_control.md 1.1): Hunt-Crossley."""
+    """Probe-size contact (docs/control.md): Hunt-Crossley."""
 
     stiffness_n_m: Annotated[float, Meta(ge=10.0, le=20000.0)] = 600.0
     exponent: Annotated[float, Meta(ge=1.0, le=2.0)] = 1.2

@@ -1,4 +1,4 @@
-"""Alarm priority of a state and its causes (reference/safety.md section 1.1)."""
+"""Alarm priority of a state and its causes (docs/safety-concept.md)."""
 
 from __future__ import annotations
 

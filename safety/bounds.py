@@ -34,7 +34,7 @@ def _down(low: float, high: float) -> Bound:
 
 # The ends are engineering judgement: the tight end still works, the loose end is what a simulated
 # arm on a slow, shared machine may need. Forces, speeds and the distance of a short HOLD are never
-# loosened beyond what reference/safety.md sections 5 and 8 accept for a patient.
+# loosened beyond what docs/safety-concept.md accept for a patient.
 ABSOLUTE: dict[str, Bound] = {
     "command_age_ms": _up(10.0, 500.0),
     "slot_ms": _up(1.0, 20.0),

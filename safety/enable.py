@@ -1,4 +1,4 @@
-"""Challenge and answer of the arm box's enable input (reference/safety.md section 7).
+"""Challenge and answer of the arm box's enable input (docs/safety-concept.md).
 
 The box draws a new 32-bit challenge every few milliseconds and brakes when the right answer has
 been missing for 20 ms. A stuck or restarted process cannot answer by toggling a line.

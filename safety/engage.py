@@ -1,4 +1,4 @@
-"""Deadman edges, and whether a short HOLD may resume by itself (DESIGN.md section 7)."""
+"""Deadman edges, and whether a short HOLD may resume by itself (docs/safety-concept.md)."""
 
 from __future__ import annotations
 

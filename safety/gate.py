@@ -1,6 +1,6 @@
 """The gate: checks a safety frame in a fixed order before anything of it is used.
 
-A refused frame moves no state (the flaw of RAVEN II, reference/safety.md section 2): the only
+A refused frame moves no state (the flaw of RAVEN II, arXiv 1504.04339): the only
 trace is a counter and the reason. The order: authenticity (judged by guard's shell, which has the
 keys), bytes, session, epoch, sequence, echo, limits, ranges.
 """

@@ -76,7 +76,7 @@ class Limits:
     lift_v_m_s: float = 0.02  # D7
     lift_travel_m: float = 0.03  # D7
     local_v_m_s: float = 0.1  # D7
-    contact_on_n: float = 0.5  # reference/haptics_and_control.md 1.2
+    contact_on_n: float = 0.5  # docs/control.md
     contact_off_n: float = 0.2  # the same
     workspace_min_m: Vec3 = (0.30, -0.35, -0.05)  # site
     workspace_max_m: Vec3 = (0.85, 0.35, 0.60)  # site

@@ -163,7 +163,7 @@ def _quiet(m: Machine, f: Facts) -> bool:
 
 
 def _short_over(m: Machine, f: Facts, limits: Limits) -> bool:
-    """The short HOLD of DESIGN.md section 7: every condition of it."""
+    """The short HOLD of docs/safety-concept.md: every condition of it."""
     if m.latched & ~SHORT_MASK or not m.latched or not (f.resumable and f.consent):
         return False
     if f.now_ns - m.since_ns > limits.short_hold_ms * MS or not _quiet(m, f):

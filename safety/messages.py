@@ -148,7 +148,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Guard to servo, each guard cycle. No valid permit, no drive (DESIGN.md section 1)."""
+    """Guard to servo, each guard cycle. No valid permit, no drive (docs/safety-concept.md)."""
 
     incarnation: int
     epoch: U64

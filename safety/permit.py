@@ -1,4 +1,4 @@
-"""What may move: the table state x contact of DESIGN.md section 7, as one function per column."""
+"""What may move: the table state x contact (docs/safety-concept.md), one function per column."""
 
 from __future__ import annotations
 

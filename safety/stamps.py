@@ -1,4 +1,4 @@
-"""Stamps that guard issued: an echo counts only when it is one of them (DESIGN.md section 2)."""
+"""Stamps that guard issued: an echo counts only when it is one of them (docs/safety-concept.md)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from enum import IntEnum, IntFlag
 
 
 class State(IntEnum):
-    """States of DESIGN.md section 7; see `safety/transitions.py` for the table."""
+    """States of docs/safety-concept.md; see `safety/transitions.py` for the table."""
 
     INIT = 0
     IDLE = 1
@@ -78,7 +78,7 @@ class Cause(IntEnum):
 
 
 class PermitKind(IntEnum):
-    """What motion a permit allows (DESIGN.md section 1)."""
+    """What motion a permit allows (docs/safety-concept.md)."""
 
     NONE = 0
     OPERATE = 1

@@ -20,7 +20,7 @@ MS = 1_000_000
 BRAKING_DROP_M_S = 0.005
 """A drop of the speed by this much shows that the arm brakes (above velocity noise)."""
 JOINT_DRIFT_RAD = 0.05
-"""Drift of any joint at rest (reference/safety.md section 2, the UR safety controller)."""
+"""Drift of any joint at rest (the UR safety controller's standstill limit)."""
 REGULATE_DRIFT_FACTOR = 2.0
 """Held by control instead of brakes, the pose across the probe's axis may drift this much more."""
 

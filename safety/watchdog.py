@@ -1,4 +1,4 @@
-"""The 50 ms watchdog: age, loop, m-in-k slots and the bucket (DESIGN.md section 2, policy).
+"""The 50 ms watchdog: age, loop, m-in-k slots and the bucket (docs/safety-concept.md, policy).
 
 All on the robot's clock. Unknown counts as worst.
 """

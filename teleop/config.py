@@ -177,7 +177,7 @@ def load(path: Path | None) -> Config:
 
 
 def control_hz(config: Config, cores: int) -> int:
-    """Rate of arm, servo and guard loops (DESIGN.md section 3: 500 Hz on two cores or fewer)."""
+    """Rate of arm, servo and guard loops (docs/architecture.md: 500 Hz on two cores or fewer)."""
     return config.rates.control_hz or (500 if cores <= 2 else 1000)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("bench", "teleop", "robot_sim", "haptics", "transport", "safety")
-"""A folder may import itself and those to its right (DESIGN.md section 4)."""
+"""A folder may import itself and those to its right (docs/architecture.md)."""
 
 IMPURE = {
     "asyncio", "socket", "threading", "multiprocessing", "subprocess", "select", "selectors",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 OUTAGE_NS = 250_000_000
-"""An SCTP association is rebuilt after a longer silence (reference/safety.md section 3)."""
+"""An SCTP association is rebuilt after a longer silence (docs/safety-concept.md)."""
 OUTAGE_ARM_FRAMES = 40
 """Frames in a row before silence counts as an outage: 0.2 s at 200 Hz. A page in a background
 tab sends about one per second and is slow, not cut off."""

@@ -22,7 +22,7 @@ MAX_SESSIONS = 64
 """Per run; a run has one bedside, one or two experts and a few observers."""
 
 LEASE_STATES = frozenset({State.INIT, State.IDLE, State.CONNECTED, State.QUALIFIED, State.ARMED})
-"""The lease may move in ARMED or below or in OPERATOR HOLD (DESIGN.md section 7)."""
+"""The lease may move in ARMED or below or in OPERATOR HOLD (docs/safety-concept.md)."""
 
 
 class SessionError(Exception):

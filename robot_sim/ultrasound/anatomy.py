@@ -49,7 +49,7 @@ ACOUSTICS: tuple[tuple[float, float, float], ...] = (
 )
 """Per tissue: echogenicity (dB), attenuation (dB/cm/MHz), impedance (MRayl).
 
-Source: reference/ultrasound.md section 2; skin and muscle raised to look right.
+Source: textbook values (echo level relative to the maximum); skin and muscle raised to look right.
 """
 
 

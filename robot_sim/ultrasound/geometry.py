@@ -21,7 +21,7 @@ MARGIN_PX = 8
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """An abdominal convex probe (reference/ultrasound.md section 2)."""
+    """An abdominal convex probe (radius, angle and frequency of common abdominal probes)."""
 
     radius_m: float = 0.060
     view_rad: float = math.radians(60.0)

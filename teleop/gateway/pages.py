@@ -27,7 +27,7 @@ HEADERS = {
     " screen-wake-lock=(self), autoplay=(self), fullscreen=(self), geolocation=()",
     "Cache-Control": "no-store",
 }
-"""COOP and COEP also give the page its fine timer (reference/media_transport.md section 5)."""
+"""COOP and COEP also give the page its fine timer (W3C High Resolution Time)."""
 
 
 def security_policy(host: str, *, tls: bool, others: Sequence[str] = ()) -> str:

@@ -13,7 +13,7 @@ from safety.layout import Vec3
 from transport.impair import Noise
 
 SONOGRAPHER_M_S = 0.0129
-"""Mean speed of consultants scanning (reference/haptics_and_control.md 1.1, source S3)."""
+"""Mean speed of consultants scanning (PubMed 38705008, see docs/control.md)."""
 RATE_SLEW_PER_S = 2.5
 """How fast playing speeds up and slows down, in units of the recorded speed per second."""
 _ZERO = (0.0, 0.0, 0.0)

@@ -17,7 +17,7 @@ CONTACT_SHARE_MIN = 0.95
 FORCE_ERROR_MAX_N = 1.0
 """Force within 1 N of the reference after settling (issue 2)."""
 SETTLE_MS = 2000.0
-"""After landing and after each engagement (reference/haptics_and_control.md 1.3)."""
+"""After landing and after each engagement (docs/control.md)."""
 DRIVEN_SHARE_MIN = 0.5
 """The arm followed the expert for at least half of the scan, or it was no scan."""
 FOLLOWED_MIN = 0.5

@@ -20,7 +20,7 @@ from teleop.drivers.frames.base import FrameSourceError
 from teleop.scripted.hand import HandPose
 
 SPEED_MAX_M_S = 0.024
-"""Below the contact speed limit of 30 mm/s (DESIGN.md section 7), so that nothing is clamped."""
+"""Below the contact speed limit of 30 mm/s (docs/safety-concept.md), so that nothing is clamped."""
 EXTENT_MAX_M = 0.05
 """Farthest from the start, in each direction: stays on the scanned region."""
 TILT_MAX_RAD = 0.26

@@ -1,7 +1,7 @@
 """Which motion is allowed now: a permit that is valid, new enough, and of a kind (pure).
 
-No valid permit, no drive. After a lapse only a newer epoch is accepted (DESIGN.md section 3); until
-then servo may only yield.
+No valid permit, no drive. After a lapse only a newer epoch is accepted (docs/architecture.md);
+until then servo may only yield.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ RANK = {State.ACTIVE: 0, State.DEGRADED: 1, State.HOLD: 2, State.SAFE_STOP: 3,
 
 
 class Oracle:
-    """Checks every step against the invariants of reference/safety.md section 11."""
+    """Checks every step against the invariants of docs/safety-concept.md."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits

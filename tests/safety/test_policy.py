@@ -1,4 +1,4 @@
-"""The rules of DESIGN.md section 7 on the whole core, one fault at a time in a healthy world."""
+"""The rules of docs/safety-concept.md on the whole core, one fault at a time in a healthy world."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def _check_offer(sdp: str) -> None:
 
 
 def is_strong(cipher: str, protocol: str) -> bool:
-    """True for authenticated encryption under DTLS 1.2 or newer (reference/safety.md section 3)."""
+    """True for authenticated encryption under DTLS 1.2 or newer (docs/safety-concept.md)."""
     return protocol in ("DTLSv1.2", "DTLSv1.3") and ("GCM" in cipher or "CHACHA20" in cipher)
 
 
