@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from bench.force.cases import TARGETS
+from bench.force.realtime import real_time
 from bench.force.scenarios import RUN
-from bench.force.spec import Spec
+from bench.force.spec import Kind, Spec
 from bench.kit.model import Case, Measured, Target
 
 
@@ -21,6 +22,8 @@ class ForceBench:
     def run(self, case: Case) -> Measured:
         """Measure one case."""
         spec = msgspec.json.decode(case.config, type=Spec)
+        if spec.kind is Kind.REAL_TIME:
+            return real_time(spec)
         return RUN[spec.kind](spec)
 
 

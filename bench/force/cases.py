@@ -11,13 +11,12 @@ from bench.force.spec import Ablation, Kind, Law, Spec
 from bench.kit.model import Case, Comparison, Group, Param, Target
 
 STIFFNESS = (200.0, 500.0, 1000.0, 2000.0, 4000.0)
-QUICK_STIFFNESS = (1000.0,)
 LAWS = (Law.VELOCITY, Law.TORQUE)
 BREATHING_M = 0.010
 RELIEF_M = 0.010
 SCAN_M_S = 0.020
-SLOWNESS = 1.5
-"""Wall time per virtual second, torque law on a quiet machine included."""
+SLOWNESS = 0.5
+"""Wall time per virtual second on a quiet machine."""
 SHOWN = ("kind", "law", "stiffness_n_m", "reference_n", "breathing_m", "breathing_hz", "relief_m",
          "scan_m_s", "control_hz", "command_hz", "seconds", "ablation")  # fmt: skip
 
@@ -44,6 +43,8 @@ def key_of(spec: Spec) -> str:
         parts.append(f"{spec.scan_m_s * 1e3:g}mms")
     if spec.kind is Kind.FREE:
         parts.append(f"{spec.command_hz}Hz")
+    if spec.kind is Kind.REAL_TIME:
+        parts.append(f"{spec.control_hz}Hz")
     if spec.trajectory:
         parts.append(Path(spec.trajectory).name.split(".")[0])
     if spec.ablation:
@@ -57,10 +58,12 @@ def case_of(spec: Spec) -> Case:
         Param(name, str(value)) for name in SHOWN if (value := getattr(spec, name)) not in ("", 0.0)
     )
     title = f"{spec.kind.value}, {spec.law.value} arm, {spec.stiffness_n_m:g} N/m"
-    spans = 12.0 * 7.0 if spec.kind is Kind.LINK_LOST else spec.seconds + 4.0
+    spans = spec.losses * 7.0 if spec.kind is Kind.LINK_LOST else spec.seconds + 4.0
+    real = spec.kind is Kind.REAL_TIME
+    expected_s = SLOWNESS * spans + real * (spec.seconds + 8.0)
     return Case(
-        key_of(spec), title, params, msgspec.json.encode(spec), spec.seed, SLOWNESS * spans,
-        exclusive=False, baseline=bool(spec.ablation),
+        key_of(spec), title, params, msgspec.json.encode(spec), spec.seed, expected_s,
+        exclusive=real, baseline=bool(spec.ablation),
     )  # fmt: skip
 
 
@@ -71,15 +74,27 @@ def plan(wanted: Wanted) -> list[Case]:
 
 
 def _quick(wanted: Wanted) -> list[Spec]:
-    out = []
+    """Every kind of target at 1000 N/m, and the landing where it is hardest."""
+    out: list[Spec] = []
     for law in LAWS:
         out += [
-            Spec(Kind.TOUCH, law, seconds=1.5),
+            Spec(Kind.HOLD, law, seconds=3.0),
+            Spec(Kind.HOLD, law, breathing_m=BREATHING_M, seconds=4.0),
             Spec(Kind.SCAN, law, breathing_m=BREATHING_M, relief_m=RELIEF_M, scan_m_s=SCAN_M_S,
-                 seconds=3.0),
-            Spec(Kind.FREE, law, seconds=2.0),
+                 seconds=4.0),
+            Spec(Kind.FREEHAND, law, breathing_m=BREATHING_M, relief_m=0.004, seconds=5.0),
+            Spec(Kind.LINK_LOST, law, breathing_m=BREATHING_M, relief_m=0.004, scan_m_s=SCAN_M_S,
+                 losses=2),
         ]  # fmt: skip
+        out += [Spec(Kind.TOUCH, law, k, seconds=1.5) for k in (200.0, 1000.0)]
+        out += [Spec(Kind.FREE, law, command_hz=hz, seconds=2.0) for hz in (200, 50)]
+        out.append(_real(law, 1000, 4.0))
     return out
+
+
+def _real(law: Law, control_hz: int, seconds: float) -> Spec:
+    return Spec(Kind.REAL_TIME, law, breathing_m=BREATHING_M, relief_m=RELIEF_M,
+                scan_m_s=SCAN_M_S, control_hz=control_hz, seconds=seconds)  # fmt: skip
 
 
 def _full(wanted: Wanted) -> list[Spec]:
@@ -100,6 +115,7 @@ def _full(wanted: Wanted) -> list[Spec]:
         out += [Spec(Kind.FREE, law, command_hz=hz, seconds=8.0) for hz in (200, 50)]
         out += [Spec(Kind.LINK_LOST, law, k, breathing_m=BREATHING_M, relief_m=0.004,
                      scan_m_s=SCAN_M_S) for k in (200.0, 1000.0, 4000.0)]  # fmt: skip
+        out += [_real(law, hz, 20.0) for hz in (500, 1000)]
         out += _ablations(law)
         out += [
             Spec(Kind.FREEHAND, law, 1000.0, breathing_m=BREATHING_M, relief_m=0.004,
@@ -171,6 +187,16 @@ def _of_law(law: Law) -> list[Target]:
     out += [_target(f"link lost, {arm}, {k:g} N/m", Spec(Kind.LINK_LOST, law, k, relief_m=0.004,
                     scan_m_s=SCAN_M_S), "force added by a lost link", 1.0, "N",
                     group=Group.SAFETY) for k in (200.0, 1000.0, 4000.0)]  # fmt: skip
+    out += [
+        _target(
+            f"breathing and scan, real processes, {arm}, {hz} Hz",
+            _real(law, hz, 0.0),
+            "force error rms",
+            0.06 if torque else 0.15,
+            "N",
+        )
+        for hz in (500, 1000)
+    ]
     return out
 
 

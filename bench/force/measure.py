@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bench.force.rig import Rig
 from bench.kit.model import Band, Figure, Series
 from haptics.vec import Vec, apply_transposed, from_quat, sub
+from safety.messages import ArmState, ServoReport
 from safety.states import ContactState
 
 Floats = NDArray[np.float64]
@@ -20,6 +21,8 @@ AUDIBLE_HZ = 100.0
 """Above it nothing of breathing, scanning or the force loop moves: what is there is oscillation."""
 PLOT_HZ = 100
 PRESSING = (ContactState.TOUCH, ContactState.PRESS)
+Row = tuple[int, ArmState, ServoReport]
+"""One cycle: time (ns), what the arm measured, what servo reported."""
 
 
 def rms(values: Floats) -> float:

@@ -18,22 +18,25 @@ LAND_S = 6.0
 SETTLE_S = 2.0
 START_S = 1.0
 """The hand begins to move; steady motion is measured."""
-LOSSES = 12
-"""Moments at which the link is cut in one case."""
 LOST_S = 2.0
 INTERFACE = {Law.VELOCITY: ArmInterface.VELOCITY, Law.TORQUE: ArmInterface.TORQUE}
 
 
-def _rig(spec: Spec) -> Rig:
-    patient = Patient(
+def patient_of(spec: Spec) -> Patient:
+    """What the spec presses against."""
+    return Patient(
         stiffness_n_m=spec.stiffness_n_m,
         exponent=spec.exponent,
         breathing_m=spec.breathing_m,
         breathing_hz=spec.breathing_hz,
         relief_m=spec.relief_m,
     )
+
+
+def rig_of(spec: Spec) -> Rig:
+    """The loop of the spec on the virtual clock."""
     return Rig(
-        patient,
+        patient_of(spec),
         INTERFACE[spec.law],
         OPTIONS[spec.ablation],
         hz=spec.control_hz,
@@ -42,7 +45,7 @@ def _rig(spec: Spec) -> Rig:
     )
 
 
-def _land(rig: Rig, spec: Spec) -> int:
+def land(rig: Rig, spec: Spec) -> int:
     """Touch the patient; return the cycle of the touch."""
     rig.order(force_ref_n=spec.reference_n)
     if not rig.until(ContactState.TOUCH, LAND_S):
@@ -52,9 +55,9 @@ def _land(rig: Rig, spec: Spec) -> int:
 
 def touch(spec: Spec) -> Measured:
     """Approach, touch, settle."""
-    rig = _rig(spec)
+    rig = rig_of(spec)
     try:
-        touched = _land(rig, spec)
+        touched = land(rig, spec)
         rig.run(spec.seconds)
         start = max(0, touched - rig.hz // 4)
         figures = measure.touch_figures(rig, touched, spec.reference_n)
@@ -66,9 +69,9 @@ def touch(spec: Spec) -> Measured:
 
 def _pressed(spec: Spec, motion: HandMotion | None) -> tuple[Rig, int, tuple[Figure, ...]]:
     """Land, settle, move the hand if there is one, measure."""
-    rig = _rig(spec)
+    rig = rig_of(spec)
     try:
-        _land(rig, spec)
+        land(rig, spec)
         rig.run(SETTLE_S)
         home, turned = rig.arm.base_p_probe_m, rig.arm.base_q_probe
         if motion is not None:
@@ -110,7 +113,7 @@ def freehand(spec: Spec) -> Measured:
 
 def free(spec: Spec) -> Measured:
     """Follow the hand in the air."""
-    rig = _rig(spec)
+    rig = rig_of(spec)
     try:
         rig.order(force_ref_n=0.0)
         rig.run(0.5)
@@ -123,7 +126,7 @@ def free(spec: Spec) -> Measured:
     finally:
         rig.close()
     at = tuple(i / rig.hz for i in range(0, len(away), 10))
-    series = Series("following error", "mm", tuple(away[::10]), at, headline=True)
+    series = Series("following error", "mm", tuple(away[::10].tolist()), at, headline=True)
     figures = (
         Figure("following error rms", "mm", measure.rms(away), len(away)),
         Figure("following error max", "mm", float(away.max()), len(away)),
@@ -134,10 +137,10 @@ def free(spec: Spec) -> Measured:
 def link_lost(spec: Spec) -> Measured:
     """Cut the link at moments spread over a scan; how much force does it add?"""
     added, reached = [], []
-    for i in range(LOSSES):
-        rig = _rig(spec)
+    for i in range(spec.losses):
+        rig = rig_of(spec)
         try:
-            _land(rig, spec)
+            land(rig, spec)
             rig.start_hand(hands.scan(spec.scan_m_s))
             rig.run(0.05 + 0.37 * i)
             rig.linked = False

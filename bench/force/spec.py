@@ -18,6 +18,8 @@ class Kind(StrEnum):
     FREEHAND = "freehand"
     FREE = "free"
     LINK_LOST = "link-lost"
+    REAL_TIME = "real-time"
+    """Breathing and scan in the real processes, beside the virtual clock."""
 
 
 class Law(StrEnum):
@@ -63,6 +65,8 @@ class Spec(msgspec.Struct, frozen=True):
     command_hz: int = 200
     seconds: float = 8.0
     """Measured time, after settling."""
+    losses: int = 12
+    """Moments at which the link is cut, one landing each."""
     ablation: Ablation = Ablation.NONE
     trajectory: str = ""
     """A tracked recording (.igs.mha); empty: the seeded generator."""
