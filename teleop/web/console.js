@@ -112,7 +112,7 @@ class Console {
     this.picture.geometry(welcome.video);
     if (welcome.lease) this.peers = { ...this.peers, lease_session: welcome.session };
     this.sampler.start(welcome);
-    this.command.start(welcome.links.length);
+    this.command.start(welcome.links.length, welcome.repeat_after_ms);
     this.video.start(welcome.links.length);
     this.links.names(welcome.links);
     if (!this.talk.open) this.talk.start();

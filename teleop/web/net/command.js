@@ -1,10 +1,11 @@
 // Commands up, heartbeats and telemetry down, on one link: two unordered channels that never
 // retransmit. The same bytes go over every link (commands.js); what came over this one is counted.
 
-import { CHANNEL_COMMAND, CHANNEL_TELEMETRY } from "../generated/schema.js";
+import { CHANNEL_COMMAND, CHANNEL_TELEMETRY, HEARTBEAT_BYTES } from "../generated/schema.js";
 import { readHeartbeat } from "./frame.js";
 import { LinkCounter } from "./linkreport.js";
 import { Peer } from "./peer.js";
+import { unmarked } from "./repeat.js";
 
 const OUTAGE_MS = 250; // The association is rebuilt after such an outage (docs/network.md).
 const NEWEST_WINS = { ordered: false, maxRetransmits: 0 };
@@ -60,13 +61,14 @@ export class CommandPeer extends Peer {
   }
 
   beat(buffer) {
-    const beat = readHeartbeat(buffer);
+    const { message, again } = unmarked(buffer, HEARTBEAT_BYTES);
+    const beat = readHeartbeat(message);
     if (!beat) {
       this.unreadable += 1;
       return;
     }
     this.heardAt = this.now();
-    this.counter.heard(beat, this.heardAt);
+    if (!again) this.counter.heard(beat, this.heardAt); // Losses are counted without copies.
     this.healthy();
     this.heard(beat);
   }
@@ -81,6 +83,11 @@ export class CommandPeer extends Peer {
       this.command.send(bytes);
     }
     return true;
+  }
+
+  /** Send a second copy; where something waits already, it would only add to it. */
+  transmitAgain(bytes) {
+    if (this.open && this.command.bufferedAmount === 0) this.command.send(bytes);
   }
 
   flush() {

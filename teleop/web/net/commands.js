@@ -2,6 +2,7 @@
 
 import { LINK_REPORT_HZ } from "../generated/schema.js";
 import { CommandPeer } from "./command.js";
+import { Repeat } from "./repeat.js";
 import { fromBytes } from "./telemetry.js";
 
 const ALIVE_MS = 250;
@@ -19,14 +20,16 @@ export class CommandPath {
     this.telemetry = null;
     this.telemetryAt = -Infinity;
     this.sent = 0;
+    this.repeat = new Repeat((copy) => this.links.forEach((peer) => peer.transmitAgain(copy)));
     this.unreadable = 0;
     this.onTelemetry = () => {};
     setInterval(() => this.report(), 1000 / LINK_REPORT_HZ);
   }
 
   /** Start (and from now on keep) one connection for each of `count` links. */
-  start(count) {
+  start(count, repeatAfterMs = 0) {
     this.wanted = true;
+    this.repeat.afterMs = repeatAfterMs;
     while (this.links.length > count) this.links.pop().stop();
     while (this.links.length < count) {
       const link = this.links.length;
@@ -77,6 +80,7 @@ export class CommandPath {
     let left = false;
     for (const peer of this.links) left = peer.transmit(bytes) || left;
     this.sent += left;
+    this.repeat.sent(bytes, left && this.links.filter((peer) => peer.works()).length === 1);
     return left;
   }
 
