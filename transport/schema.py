@@ -139,6 +139,8 @@ class Offer(Signal, frozen=True, tag="offer"):
     peer: Literal["command", "video"]
     sdp: Sdp
     link: LinkNumber = 0
+    proof: Text256 = ""
+    """The device's signature of it (`transport/binding.py`), base64url; without it: refused."""
 
 
 class Answer(Signal, frozen=True, tag="answer"):
@@ -147,6 +149,10 @@ class Answer(Signal, frozen=True, tag="answer"):
     peer: Literal["command", "video"]
     sdp: Sdp
     link: int = 0
+    proof: Text256 = ""
+    """The site's signature of offer and answer, base64url."""
+    site_key: Text64 = ""
+    """The site's public Ed25519 key."""
 
 
 class Talk(Signal, frozen=True, tag="talk"):

@@ -38,7 +38,8 @@ def door_of(address: str) -> Door:
     if parts.scheme not in ("http", "https") or not parts.netloc or not code:
         raise ConsoleError(f"{address}: not a console address; copy it as `teleop demo` shows it")
     seal = decode(named.get("cert", [""])[0]) or None
-    return Door(f"{parts.scheme}://{parts.netloc}", code, pin or None, seal)
+    site = named.get("site", [""])[0]
+    return Door(f"{parts.scheme}://{parts.netloc}", code, pin or None, seal, site)
 
 
 def line_of(session: HandleSession, words: Words) -> str:

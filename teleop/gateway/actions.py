@@ -21,6 +21,7 @@ from teleop.gateway.sources import Sources
 from teleop.gateway.video import VideoPeers
 from transport import roles
 from transport import schema as s
+from transport.binding import digest, is_proven, offer_text
 from transport.local.clock import now_ns
 from transport.refusals import Reason
 from transport.schema import Role
@@ -106,8 +107,10 @@ class Actions:
             page.refuse(Reason.TOO_FAST)
         elif offer.link >= self._command.links:
             page.refuse(Reason.OFFER_INVALID, f"there is no link {offer.link}", link=offer.link)
+        elif not _is_signed(page, session, offer):
+            page.refuse(Reason.OFFER_INVALID, "its signature is wrong", link=offer.link)
         elif offer.peer == "video":
-            self._video.offer(page, offer.sdp, offer.link)
+            self._video.offer(page, session, offer)
         else:
             task = asyncio.create_task(self._answer(page, session, offer))
             self._tasks.add(task)
@@ -121,7 +124,7 @@ class Actions:
             page.refuse(Reason.OFFER_INVALID, str(error), link=offer.link)
             return
         if self._hub.page(session.number) is page:
-            page.send(s.Answer(peer="command", sdp=answer, link=offer.link))
+            await self.keys.send_answer(page, session, offer, answer)
         else:
             self._command.drop(session.number)
 
@@ -187,3 +190,12 @@ class Actions:
     def _lease(self, page: Page, session: Session, request: s.LeaseRequest) -> None:
         self._hub.registry.want_lease(session.number, request.want)
         self._hub.tell_peers()
+
+
+def _is_signed(page: Page, session: Session, offer: s.Offer) -> bool:
+    """The session's device made this offer, on this socket."""
+    text = offer_text(
+        page.handshake.nonce, session.number, session.role, offer.peer, offer.link,
+        digest(offer.sdp),
+    )  # fmt: skip
+    return is_proven(session.device_key, offer.proof, text)

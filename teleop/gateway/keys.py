@@ -9,13 +9,29 @@ import msgspec
 
 from teleop.gateway.hub import Hub
 from teleop.gateway.notes import Notes
-from teleop.keys.messages import MAX_LINE, Begin, Done, End, Failed, FromKeys, Line, Offered, Reply
+from teleop.gateway.page import Page
+from teleop.keys.messages import (
+    MAX_LINE,
+    Begin,
+    Done,
+    End,
+    Failed,
+    FromKeys,
+    Line,
+    Offered,
+    Reply,
+    Sign,
+    Signed,
+)
 from teleop.keys.service import SOCKET
 from transport import schema as s
+from transport.binding import digest
 from transport.refusals import Reason
 from transport.schema import Role
+from transport.sessions import Session
 
 RECONNECT_S = 0.2
+SIGN_S = 1.0
 
 _decoder = msgspec.json.Decoder(FromKeys)
 _encode = msgspec.json.Encoder().encode
@@ -29,6 +45,8 @@ class KeysLine:
         self._hub = hub
         self._notes = notes
         self._writer: asyncio.StreamWriter | None = None
+        self._signing: dict[int, asyncio.Future[Signed]] = {}
+        self._signed = 0
         self.suites: dict[int, s.KeyDone] = {}
         """What each session agreed on, as keys says."""
 
@@ -63,6 +81,33 @@ class KeysLine:
         """A console left."""
         self._write(End(session))
 
+    async def send_answer(self, page: Page, session: Session, offer: s.Offer, sdp: str) -> None:
+        """Send an answer with the site's signature (without one the console decides)."""
+        nonce, number = page.handshake.nonce, session.number
+        signed = await self._sign(nonce, session, offer, sdp)
+        proof, site_key = (signed.proof, signed.site_key) if signed else ("", "")
+        if self._hub.page(number) is page:
+            page.send(s.Answer(offer.peer, sdp, offer.link, proof, site_key))
+
+    async def _sign(self, nonce: str, session: Session, offer: s.Offer, sdp: str) -> Signed | None:
+        self._signed += 1
+        waiting: asyncio.Future[Signed] = asyncio.get_running_loop().create_future()
+        self._signing[self._signed] = waiting
+        number = self._signed
+        wanted = Sign(
+            number, nonce, session.number, session.role, offer.peer, offer.link,
+            digest(offer.sdp), digest(sdp),
+        )  # fmt: skip
+        try:
+            if not self._write(wanted):
+                return None
+            return await asyncio.wait_for(waiting, SIGN_S)
+        except TimeoutError:
+            self._notes.write("not_signed", session=session.number)
+            return None
+        finally:
+            self._signing.pop(number, None)
+
     async def _read(self, reader: asyncio.StreamReader) -> None:
         while True:
             try:
@@ -75,6 +120,11 @@ class KeysLine:
                 return
 
     def _take(self, message: FromKeys) -> None:
+        if isinstance(message, Signed):
+            waiting = self._signing.get(message.id)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(message)
+            return
         page = self._hub.page(message.session)
         if page is None:
             return

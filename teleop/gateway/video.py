@@ -13,6 +13,7 @@ from pathlib import Path
 from teleop.config import Link
 from teleop.gateway.errors import MediaError
 from teleop.gateway.hub import Hub
+from teleop.gateway.keys import KeysLine
 from teleop.gateway.media import MediaLink
 from teleop.gateway.notes import Notes
 from teleop.gateway.page import Page
@@ -20,6 +21,7 @@ from teleop.gateway.welcome import Greeter
 from transport import schema as s
 from transport.refusals import Reason
 from transport.schema import Role
+from transport.sessions import Session
 from transport.webrtc.ice import without_names
 
 VIEWERS = (Role.CONSOLE, Role.OBSERVER)
@@ -29,8 +31,15 @@ class VideoPeers:
     """Which session has which video connection at media."""
 
     def __init__(
-        self, run_dir: Path, hub: Hub, greeter: Greeter, notes: Notes, links: tuple[Link, ...]
+        self,
+        run_dir: Path,
+        hub: Hub,
+        greeter: Greeter,
+        notes: Notes,
+        links: tuple[Link, ...],
+        keys: KeysLine,
     ) -> None:
+        self._keys = keys
         self._hub = hub
         self._greeter = greeter
         self._notes = notes
@@ -44,14 +53,14 @@ class VideoPeers:
         """True while media serves a connection of this session (as far as we know)."""
         return self.link.is_up and any(owner == session for owner, _ in self._peers)
 
-    def offer(self, page: Page, sdp: str, link: int) -> None:
+    def offer(self, page: Page, session: Session, offer: s.Offer) -> None:
         """Pass a page's offer on; the answer follows when media has made it."""
-        task = asyncio.create_task(self._exchange(page, sdp, link))
+        task = asyncio.create_task(self._exchange(page, session, offer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _exchange(self, page: Page, sdp: str, link: int) -> None:
-        session = page.session.number if page.session else 0
+    async def _exchange(self, page: Page, owner: Session, offer: s.Offer) -> None:
+        session, link, sdp = owner.number, offer.link, offer.sdp
         peer = f"{session}.{link}.{secrets.token_hex(4)}"
         try:
             answer = await self.link.offer(peer, without_names(sdp), self._links[link].address)
@@ -64,7 +73,7 @@ class VideoPeers:
             return
         self._drop_link(session, link)
         self._peers[session, link] = peer
-        page.send(s.Answer(peer="video", sdp=answer, link=link))
+        await self._keys.send_answer(page, owner, offer, answer)
 
     def drop(self, session: int) -> None:
         """The session's connections are no longer wanted."""

@@ -17,6 +17,8 @@ ENROLLED_FILE = "enrolled.json"
 """In the site's state folder: devices that may come without an invitation's pin."""
 PINS_FILE = "pins.json"
 """In the run folder: pins of the invitations, for keys and for consoles of this machine."""
+SITE_KEY_FILE = "site.pub"
+"""In the run folder: the site's public key, for consoles of this machine."""
 MAX_FILE = 1 << 20
 
 
@@ -44,6 +46,12 @@ def load_identity(path: Path) -> DeviceKey:
             f"{path}: {error}. Restore it, or move it away: a new identity is made then, and "
             "consoles that know the old one have to be told."
         ) from error
+
+
+def read_site_key(run_dir: Path) -> bytes:
+    """The site's public Ed25519 key; empty: it has none."""
+    path = run_dir / SITE_KEY_FILE
+    return path.read_bytes()[:32] if path.exists() else b""
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from teleop.keys.errors import SourceError
-from teleop.keys.messages import Done, Failed, FromKeys, Offered, Trust
+from teleop.keys.messages import Done, Failed, FromKeys, Offered, Sign, Signed, Trust
+from transport.binding import answer_text
 from transport.identity import DeviceKey, decode, encode
 from transport.keyagreement import Agreed, AgreementError, RobotSide, Suite, pin_id
 
@@ -115,6 +116,14 @@ class KeyMaster:
             if known.present and (unanswered or (old and now_ns - known.asked_ns > REPLY_NS)):
                 out += self.begin(session, now_ns)
         return out
+
+    def sign(self, wanted: Sign) -> Signed:
+        """Sign an answer; the text is made here, so nothing else can be got signed."""
+        text = answer_text(
+            wanted.nonce, wanted.session, wanted.role, wanted.peer, wanted.link,
+            wanted.offer, wanted.answer,
+        )  # fmt: skip
+        return Signed(wanted.id, encode(self.site.sign_bytes(text)), self.site.public)
 
     def installed(self) -> list[Install]:
         """All keys, for a guard that was started anew."""

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from transport.schema import Role
+
 MAX_LINE = 16384
 Blob = Annotated[str, Meta(max_length=4096)]
 SessionNumber = Annotated[int, Meta(ge=1, le=0xFFFFFFFF)]
@@ -40,6 +42,27 @@ class End(Line, frozen=True, tag="end"):
     session: SessionNumber
 
 
+class Sign(Line, frozen=True, tag="sign"):
+    """Gateway: sign an answer of ours (`transport/binding.py`); digests in hex."""
+
+    id: int
+    nonce: Annotated[str, Meta(max_length=64)]
+    session: SessionNumber
+    role: Role
+    peer: Literal["command", "video"]
+    link: int
+    offer: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    answer: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Signed(Line, frozen=True, tag="signed"):
+    """Keys: the signature and the site's public key, base64url."""
+
+    id: int
+    proof: str
+    site_key: str
+
+
 class Offered(Line, frozen=True, tag="offer"):
     """Keys: relay this offer."""
 
@@ -64,5 +87,5 @@ class Failed(Line, frozen=True, tag="failed"):
     detail: str
 
 
-FromGateway = Begin | Reply | End
-FromKeys = Offered | Done | Failed
+FromGateway = Begin | Reply | End | Sign
+FromKeys = Offered | Done | Failed | Signed

@@ -14,7 +14,7 @@ import msgspec
 from safety.authentic import KEY_MAGIC, KEY_RECORD
 from teleop import channels
 from teleop.keys.master import Install, KeyMaster, Outcome
-from teleop.keys.messages import MAX_LINE, Begin, End, Failed, FromGateway, Line, Reply
+from teleop.keys.messages import MAX_LINE, Begin, End, Failed, FromGateway, Line, Reply, Sign
 from transport.local.clock import now_ns
 from transport.local.life import Life
 
@@ -139,6 +139,8 @@ class KeysService:
             self._do(self._master.begin(message.session, now))
         elif isinstance(message, Reply):
             self._do(self._master.reply(message.session, message.data, now))
+        elif isinstance(message, Sign):
+            self._do([self._master.sign(message)])
         elif isinstance(message, End):
             self._master.end(message.session)
 

@@ -17,12 +17,13 @@ import aiohttp
 import msgspec
 
 from teleop.config import ConfigError, read_run
-from teleop.keys.files import read_pins
+from teleop.keys.files import read_pins, read_site_key
 from teleop.pinning import fingerprint_of
 from teleop.scripted.commandkey import CommandKey
 from transport import schema
+from transport.binding import answer_text, digest, is_proven, offer_text
 from transport.datagrams import Direction, derive_key
-from transport.identity import DeviceKey
+from transport.identity import DeviceKey, decode, encode, fingerprint
 from transport.schema import (
     Answer,
     Challenge,
@@ -91,6 +92,8 @@ class Door:
     """Pin of a console's invitation; the gateway is never told."""
     certificate: bytes | None = None
     """SHA-256 of the only certificate to believe; None: whatever this machine's roots vouch for."""
+    site: str = ""
+    """Fingerprint of the robot's site key; empty: the first that is seen."""
 
     @property
     def trust(self) -> aiohttp.Fingerprint | bool:
@@ -116,6 +119,8 @@ class PageClient:
         self._key = DeviceKey()
         self.command_key = CommandKey(self._key)
         """Signs the frames of a console."""
+        self._site = ""
+        """Fingerprint of the robot's site key; empty: not known."""
         self._token = ""
         self._nonce = ""
         self.host = ""
@@ -152,7 +157,8 @@ class PageClient:
             raise GatewayError(f"{self.role.value}: cannot join {origin}: {error!r}") from error
         self._token = self.welcome.token
         if self.joins == 0:
-            self.command_key = CommandKey(self._key, door.pin)
+            self.command_key = CommandKey(self._key, door.pin, door.site)
+            self._site = door.site
         self._know_origins(origin, self.welcome)
         self.host = urlsplit(origin).hostname or ""
         self.joins += 1
@@ -177,7 +183,9 @@ class PageClient:
         seal = _seal(self._run_dir) if gateway["tls"] else None
         scheme = "https" if gateway["tls"] else "http"
         origin = f"{scheme}://{gateway['host']}:{gateway['port']}"
-        return Door(origin, str(codes[self.role.value]), pins[0] if pins else None, seal)
+        pin, key = pins[0] if pins else None, read_site_key(self._run_dir)
+        code = str(codes[self.role.value])
+        return Door(origin, code, pin, seal, fingerprint(key) if key else "")
 
     async def _handshake(self, code: str) -> Welcome:
         challenge = await self._receive()
@@ -223,9 +231,12 @@ class PageClient:
         """Send an offer and wait for its answer."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._answers[offer.peer, offer.link] = future
-        await self.send(offer)
+        nonce = self._nonce
+        await self.send(self._proven(offer))
         try:
-            return await asyncio.wait_for(future, ANSWER_TIMEOUT_S)
+            answer = await asyncio.wait_for(future, ANSWER_TIMEOUT_S)
+            self._check(nonce, offer, answer)
+            return answer
         except TimeoutError as error:
             raise GatewayError(
                 f"no answer to the {offer.peer} offer within {ANSWER_TIMEOUT_S:.0f} s "
@@ -233,6 +244,28 @@ class PageClient:
             ) from error
         finally:
             self._answers.pop((offer.peer, offer.link), None)
+
+    def _proven(self, offer: Offer) -> Offer:
+        """The offer with this device's signature."""
+        assert self.welcome is not None
+        text = offer_text(
+            self._nonce, self.welcome.session, self.role, offer.peer, offer.link, digest(offer.sdp)
+        )
+        return msgspec.structs.replace(offer, proof=encode(self._key.sign_bytes(text)))
+
+    def _check(self, nonce: str, offer: Offer, answer: Answer) -> None:
+        """GatewayError: the answer is not of the robot that we know."""
+        assert self.welcome is not None
+        if not answer.proof and not self._site:
+            return  # nobody told us who the robot is: TLS alone vouches for the answer
+        text = answer_text(
+            nonce, self.welcome.session, self.role, offer.peer, offer.link,
+            digest(offer.sdp), digest(answer.sdp),
+        )  # fmt: skip
+        name = fingerprint(decode(answer.site_key) or b"")
+        if self._site not in ("", name) or not is_proven(answer.site_key, answer.proof, text):
+            raise GatewayError(f"the {offer.peer} answer is not signed by the robot of this site")
+        self._site = name
 
     async def close(self) -> None:
         """Leave."""

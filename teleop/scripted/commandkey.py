@@ -6,7 +6,7 @@ The gateway relays the agreement and cannot take part in it: the invitation's pi
 from __future__ import annotations
 
 from safety.authentic import sign
-from transport.identity import DeviceKey, decode, encode
+from transport.identity import DeviceKey, decode, encode, fingerprint
 from transport.keyagreement import AgreementError, Reply, is_done, reply_to, suite_text
 from transport.schema import KeyDone, KeyOffer, KeyReply
 
@@ -14,9 +14,11 @@ from transport.schema import KeyDone, KeyOffer, KeyReply
 class CommandKey:
     """Agrees, and agrees anew whenever the robot asks; the old key serves until the new is done."""
 
-    def __init__(self, device: DeviceKey, pin: bytes | None = None) -> None:
+    def __init__(self, device: DeviceKey, pin: bytes | None = None, site: str = "") -> None:
+        """`site`: fingerprint of the only site key to believe; empty: the first that is seen."""
         self._device = device
         self._pin = pin
+        self._name = site
         self._site: bytes | None = None
         """The robot's site key, once it proved that it knows the pin (or at first sight)."""
         self._waiting: Reply | None = None
@@ -34,6 +36,8 @@ class CommandKey:
             self._waiting = reply_to(
                 data, session, self._device, pin=self._pin, site_key=self._site
             )
+            if self._name not in ("", fingerprint(self._waiting.site_key)):
+                raise AgreementError("this is not the robot of the invitation: its key differs")
         except AgreementError as error:
             self._waiting, self.problem = None, str(error)
             return None

@@ -14,7 +14,7 @@ import msgspec
 
 from teleop.config import ConfigError, read_run
 from teleop.gateway.store import INVITATIONS_FILE
-from teleop.keys.files import add_pin, write_private
+from teleop.keys.files import SITE_KEY_FILE, add_pin, read_site_key, write_private
 from teleop.supervisor.certificate import seal_of
 from teleop.supervisor.errors import ProcessError, UsageError
 from teleop.supervisor.rundir import PREFIX, join_code, lock_is_held, parent_folder, read_json
@@ -25,8 +25,6 @@ from transport.sessions import Invitation, StoreError, parse_invitations
 
 PAGES = {Role.CONSOLE: "console", Role.BEDSIDE: "bedside", Role.OBSERVER: "observe"}
 MOST_MINUTES = 24 * 60
-SITE_KEY_FILE = "site.pub"
-"""In the run folder: the site's public Ed25519 key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +94,3 @@ def address_of(run_dir: Path, role: Role, code: str, pin: str = "") -> Invited:
 def write_site_key(run_dir: Path, identity: DeviceKey) -> None:
     """Tell the programs of this machine who the site is."""
     write_private(run_dir / SITE_KEY_FILE, identity.public_bytes)
-
-
-def read_site_key(run_dir: Path) -> bytes:
-    """The site's public key; empty: it has none."""
-    path = run_dir / SITE_KEY_FILE
-    return path.read_bytes()[:32] if path.exists() else b""

@@ -7,7 +7,6 @@ import hmac
 import random
 
 import pytest
-from conftest import wait_js
 from fake_robot import Robot, wait_until
 from playwright.sync_api import Page
 
@@ -34,7 +33,9 @@ def test_hashes_are_those_of_the_standard_library(driver: Page) -> None:
 
 
 def test_frames_of_the_page_are_genuine_and_the_suite_is_shown(driver: Page, robot: Robot) -> None:
-    wait_js(driver, "consoleApp.key.agreements > 0")
+    wait_until(
+        lambda: driver.evaluate("consoleApp.key.agreements > 0"), "consoleApp.key.agreements > 0"
+    )
     wait_until(
         lambda: robot.keys.judge(robot.raw_frame()) is Authenticity.GENUINE, "a genuine frame"
     )
@@ -46,7 +47,9 @@ def test_frames_of_the_page_are_genuine_and_the_suite_is_shown(driver: Page, rob
 
 def test_signing_costs_microseconds(driver: Page) -> None:
     """Far below the 5 ms between samples; the figure is printed, the bound is generous."""
-    wait_js(driver, "consoleApp.key.agreements > 0")
+    wait_until(
+        lambda: driver.evaluate("consoleApp.key.agreements > 0"), "consoleApp.key.agreements > 0"
+    )
     took_us = driver.evaluate(
         """() => {
           const frame = new Uint8Array(124), start = performance.now();
@@ -56,3 +59,27 @@ def test_signing_costs_microseconds(driver: Page) -> None:
     )
     print(f"signing a frame: {took_us:.1f} us")
     assert took_us < 2500
+
+
+def test_the_page_takes_only_answers_that_the_site_signed(driver: Page) -> None:
+    """Without touching the connection in use: another site's key, or one changed byte."""
+    wait_until(
+        lambda: driver.evaluate("consoleApp.signalling.siteKey"), "consoleApp.signalling.siteKey"
+    )
+    refused = driver.evaluate(
+        """async () => {
+          const { checkAnswer } = await import('/static/keys/binding.js');
+          const { signalling } = consoleApp;
+          const offer = { peer: 'video', link: 0, sdp: 'v=0' };
+          const tries = [
+            { sdp: 'v=0', proof: '', site_key: '' },
+            { sdp: 'v=0', proof: 'A'.repeat(86), site_key: signalling.siteKey },
+            { sdp: 'v=0', proof: 'A'.repeat(86), site_key: 'A'.repeat(43) },
+          ];
+          const said = [];
+          for (const answer of tries)
+            said.push(await checkAnswer(signalling, offer, answer).catch((e) => e.message));
+          return said;
+        }"""
+    )
+    assert refused == ["another site's key", "wrong signature", "another site's key"]

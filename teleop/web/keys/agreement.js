@@ -2,6 +2,7 @@
 // signs every safety frame. X25519 always, ML-KEM-768 where this browser has it.
 
 import { devicePublic, signBytes } from "../identity.js";
+import { fromBase64url, toBase64url } from "./bytes.js";
 import { Hmac, sha256 } from "./sha256.js";
 
 const LABEL = new TextEncoder().encode("teleop key agreement 1");
@@ -28,16 +29,6 @@ function join(...parts) {
 
 function text(name) {
   return new TextEncoder().encode(name);
-}
-
-export function fromBase64url(data) {
-  const plain = atob(data.replaceAll("-", "+").replaceAll("_", "/"));
-  return Uint8Array.from(plain, (letter) => letter.charCodeAt(0));
-}
-
-export function toBase64url(bytes) {
-  const plain = btoa(String.fromCharCode(...bytes));
-  return plain.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 async function exchange(theirs) {

@@ -1,6 +1,8 @@
 // One peer connection to the robot: offered by the page, answered over the WebSocket, no trickle.
 // A new connection is made before the old one is given up: whichever works first carries on.
 
+import { checkAnswer, proveOffer } from "../keys/binding.js";
+
 const GATHER_MS = 1000;
 const RETRY_MS = [250, 500, 1000, 2000];
 const ANSWER_MS = 4000;
@@ -32,7 +34,7 @@ export class Peer {
     this.answerTimer = 0;
     this.wanted = false;
     const mine = (message) => message.peer === kind && (message.link ?? 0) === link;
-    signalling.on("answer", (message) => mine(message) && this.answered(message.sdp));
+    signalling.on("answer", (message) => mine(message) && this.answered(message));
     signalling.on("welcome", () => this.wanted && !this.works() && this.rebuild(0));
   }
 
@@ -84,7 +86,11 @@ export class Peer {
     await connection.setLocalDescription(await connection.createOffer());
     await gathered(connection);
     if (this.coming !== connection) return;
-    this.signalling.send("offer", { peer: this.kind, sdp: connection.localDescription.sdp, link: this.link });
+    const { sdp } = connection.localDescription;
+    this.offered = { peer: this.kind, link: this.link, sdp };
+    const proof = await proveOffer(this.signalling, this.offered);
+    if (this.coming !== connection) return;
+    this.signalling.send("offer", { ...this.offered, proof });
     this.answerTimer = setTimeout(() => {
       if (this.coming !== connection) return;
       this.abandon();
@@ -92,10 +98,13 @@ export class Peer {
     }, ANSWER_MS);
   }
 
-  async answered(sdp) {
+  async answered(answer) {
     const connection = this.coming;
     if (connection?.signalingState !== "have-local-offer") return;
+    const { sdp } = answer;
     try {
+      await checkAnswer(this.signalling, this.offered, answer);
+      if (this.coming !== connection) return;
       await connection.setRemoteDescription({ type: "answer", sdp });
     } catch (error) {
       console.error(`${this.kind}: the answer cannot be used`, error);
