@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from teleop.audit.errors import BookError, ForeignLogError
-from teleop.audit.lines import Head, Kind
+from teleop.audit.lines import Entry, Kind
 from teleop.audit.log import Log
 from teleop.audit.read import StoredLog, parse
 from teleop.keys.errors import SetupError
@@ -51,6 +51,8 @@ class Book:
         self.error = ""
         """What the disk says; empty: everything is stored."""
         self._waiting: list[bytes] = []
+        self.stored: list[Entry] = []
+        """What was in the file when it was opened."""
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -80,15 +82,23 @@ class Book:
             return log
         stored = _checked(self.path, data[:whole], log)
         log.restore([raw for _, raw in stored.entries], stored.heads)
+        self.stored = [entry for entry, _ in stored.entries]
         return log
 
     def add(
-        self, kind: Kind, session: int = 0, name: str = "", value: int = 0, detail: str = ""
+        self,
+        kind: Kind,
+        session: int = 0,
+        name: str = "",
+        value: int = 0,
+        detail: str = "",
+        at_ns: int = 0,
     ) -> None:
-        """Append an entry of now."""
+        """Append an entry of now, or of something that was seen to happen at `at_ns`."""
         self.log.add(
-            kind, utc_ms(), now_ns(), session=session, name=name, value=value, detail=detail
-        )
+            kind, utc_ms(), at_ns or now_ns(), session=session, name=name, value=value,
+            detail=detail,
+        )  # fmt: skip
 
     def store(self) -> bool:
         """Sign what is new and bring it to the disk; False: the disk refuses, it is kept."""
@@ -112,10 +122,6 @@ class Book:
         self._waiting.clear()
         self.error = ""
         return True
-
-    def newest(self) -> Head | None:
-        """The newest head."""
-        return self.log.head
 
     def close(self) -> None:
         """Store what is left and let others write."""

@@ -8,42 +8,64 @@ different histories is found at once, and its two signatures prove it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from teleop.audit.errors import ForeignLogError, ForkError
 from teleop.audit.lines import (
+    Base64,
+    Count,
     Head,
     Kind,
+    Origin,
     cosigned_body,
     head_is_genuine,
     is_signed_by,
     root_bytes,
 )
 from teleop.audit.log import Log
-from teleop.audit.merkle import HASH_BYTES, is_consistent
+from teleop.audit.merkle import HASH_BYTES, MAX_PROOF, is_consistent
 from transport.identity import decode, encode
 
 
-class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="shown"):
     """A head as one site shows it to the other."""
 
-    origin: str
-    key: str
+    origin: Origin
+    key: Base64
     head: Head
-    first: int
+    first: Count
     """Size from which `proof` leads to the head; 0: shown for the first time."""
-    proof: tuple[str, ...]
+    proof: Annotated[tuple[Base64, ...], Meta(max_length=MAX_PROOF)]
 
 
-class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seen"):
     """The other site's signature of a head."""
 
-    origin: str
-    key: str
-    size: int
-    utc_s: int
-    signature: str
+    origin: Origin
+    key: Base64
+    size: Count
+    utc_s: Count
+    signature: Base64
+
+
+_talk = msgspec.json.Decoder(Shown | Seen)
+
+
+def from_text(text: str) -> Shown | Seen:
+    """What the other site sent. ForeignLogError: it cannot be read."""
+    try:
+        message: Shown | Seen = _talk.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise ForeignLogError(str(error)) from error
+    return message
+
+
+def to_text(message: Shown | Seen) -> str:
+    """What is sent to the other site."""
+    return msgspec.json.encode(message).decode()
 
 
 @dataclass(frozen=True, slots=True)

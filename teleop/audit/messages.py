@@ -1,0 +1,31 @@
+"""Lines between the gateway and the audit process, one JSON object each."""
+
+from __future__ import annotations
+
+import msgspec
+
+SOCKET = "audit.control"
+"""Unix stream socket of the audit process in the run folder."""
+MAX_LINE = 16384
+
+
+class Begin(msgspec.Struct, frozen=True, tag="begin"):
+    """A console joined: exchange heads with it."""
+
+    session: int
+
+
+class End(msgspec.Struct, frozen=True, tag="end"):
+    """A console left."""
+
+    session: int
+
+
+class Passed(msgspec.Struct, frozen=True, tag="passed"):
+    """Either way: what one site says to the other, relayed unread."""
+
+    session: int
+    data: str
+
+
+FromGateway = Begin | End | Passed
