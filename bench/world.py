@@ -17,22 +17,26 @@ from bench.people import LOOK_NS, SAMPLE_NS, BedsidePage, ConsolePage, seen_of
 from bench.site import RobotSite
 from bench.source import SimulatedSource
 from bench.trace import Trace
+from safety.authentic import KEY_BYTES, sign
 from safety.limits import Limits, limits_hash
 from safety.messages import FrameStamp, GatewayStatus
 from safety.states import EventKind, Source
+from teleop.config import Network
 from teleop.processes import spec
 from teleop.scripted.persons import Act, Plan, Seen
 from transport.impair import Link, LinkProfile, PathProfile, paths
 
 CONSOLE_SESSION = 11
 BEDSIDE_SESSION = 12
+SESSION_KEY = bytes(range(KEY_BYTES))
+"""What key agreement gave the console and guard; random in a real session."""
 HEARTBEAT_NS = 4_000_000
 TELEMETRY_NS = 10_000_000
 GATEWAY_NS = 2_000_000
-COPY_NS = 2_000_000
-"""Between the copies of one command: a random loss seldom hits both."""
+REPEAT_MS = Network().repeat_after_ms
+"""The product's repetition of commands and heartbeats on a single link."""
 DECODE_NS = 3_000_000
-"""Reassembly and decoding at the console (reference/media_transport.md 3.1)."""
+"""Reassembly and decoding at the console (docs/aiortc.md)."""
 KEY_NS = 100_000_000
 """How long a key is pressed."""
 
@@ -60,8 +64,8 @@ class WorldOptions:
     """Whole links instead of `up`, `down` and `video`: all of them at once, first copy wins."""
     stream: Stream = field(default_factory=Stream)
     """Pictures on `links`."""
-    copies: int = 1
-    """How often the console sends each command, `COPY_NS` apart."""
+    repeat_after_ms: float = REPEAT_MS
+    """On a single link commands and heartbeats go out again so much later; 0: sent once."""
     display_hz: float = 0.0
     """The screen shows a picture at its next refresh; 0: at once (a native console)."""
 
@@ -83,6 +87,7 @@ class World:
         if self.options.links:
             self._lay_links(seed, origin_ns)
         hash32 = limits_hash(self.options.limits)
+        self.site.admit(CONSOLE_SESSION, SESSION_KEY)
         self.page = ConsolePage(CONSOLE_SESSION, hash32, seed, self.options.plan)
         self.bedside = BedsidePage()
         self.trace = Trace()
@@ -246,14 +251,20 @@ class World:
         frame = self.page.sample(now_ns)
         if frame is None:
             return
-        seq = self.page.sequence
+        frame, seq = sign(frame, SESSION_KEY), self.page.sequence
         self.on_sampled(seq, now_ns)
-        for copy in range(self.options.copies):
-            self.clock.at(now_ns + copy * COPY_NS, lambda at_ns: self._send_command(frame, seq))
+        self._send(self.up, lambda at_ns: self._take_frame(frame, seq))
 
-    def _send_command(self, frame: bytes, seq: int) -> None:
-        for due_ns in self.up.deliver(self.clock.now_ns, CONTROL_BYTES):
-            self.clock.at(due_ns, lambda at_ns: self._take_frame(frame, seq))
+    def _send(self, way: Direction, arrived: Callable[[int], None]) -> None:
+        """Send a command or a heartbeat; on a single link a second time, a little later."""
+
+        def send(now_ns: int) -> None:
+            for due_ns in way.deliver(now_ns, CONTROL_BYTES):
+                self.clock.at(due_ns, arrived)
+
+        send(self.clock.now_ns)
+        if len(self.options.links) <= 1 and self.options.repeat_after_ms > 0.0:
+            self.clock.at(self.clock.now_ns + round(self.options.repeat_after_ms * 1e6), send)
 
     def _take_frame(self, frame: bytes, seq: int) -> None:
         """Like the gateway: what was overtaken, or is a copy, is dropped."""
@@ -270,8 +281,7 @@ class World:
         if self.site.report.seq and now_ns - self._last_heartbeat_ns >= HEARTBEAT_NS:
             self._last_heartbeat_ns = now_ns
             beat = (report.stamp_ns, report.nonce, report.epoch)
-            for due_ns in self.down.deliver(now_ns, CONTROL_BYTES):
-                self.clock.at(due_ns, lambda at_ns: self.page.console.heartbeat(*beat))
+            self._send(self.down, lambda at_ns: self.page.console.heartbeat(*beat))
         if self.site.report.seq and now_ns - self._last_telemetry_ns >= TELEMETRY_NS:
             self._last_telemetry_ns = now_ns
             self._send_telemetry(now_ns)

@@ -10,7 +10,7 @@ import msgspec
 from bench.links.profiles import Scenario, TraceOptions, scenario
 from bench.network import Stream
 from bench.watchdog.witness import Tally, Witness
-from bench.world import World, WorldError, WorldOptions
+from bench.world import REPEAT_MS, World, WorldError, WorldOptions
 from safety.states import State
 from teleop.scripted.persons import ENGAGED
 
@@ -27,8 +27,9 @@ class Spec(msgspec.Struct, frozen=True):
     """1: the profile as it is. 2: a profile of one link twice, with independent randomness."""
     seconds: float = 120.0
     """Virtual time that is counted, after the first motion."""
-    copies: int = 1
-    """How often the console sends each command; copies follow 2 ms apart."""
+    repeat_after_ms: float = REPEAT_MS
+    """On one link commands and heartbeats go out again so much later, as the product does it; 0:
+    sent once."""
     display_hz: float = 59.94
     """Refresh of the expert's screen, drifting against the source; 0: shown when decoded."""
     fps: float = 60.0
@@ -73,7 +74,7 @@ def measure(spec: Spec) -> Outcome:
             links=found.links,
             stream=Stream(spec.fps, spec.bitrate_kbps),
             display_hz=spec.display_hz,
-            copies=spec.copies,
+            repeat_after_ms=spec.repeat_after_ms,
         )
     )
     witness = Witness(world)

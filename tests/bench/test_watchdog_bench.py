@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import msgspec
 import pytest
 
 from bench.kit.model import Group, Measured
-from bench.network import Bundle, Pictures, Stream
+from bench.network import Bundle, Direction, Pictures, Stream
 from bench.watchdog.bench import BENCH
 from bench.watchdog.case import Outcome, Spec, measure, network
 from bench.watchdog.figures import measured
 from bench.watchdog.plan import TARGETS, Wanted, key_of, plan
 from bench.watchdog.witness import Witness
-from bench.world import World, WorldOptions
+from bench.world import REPEAT_MS, World, WorldOptions
 from safety.limits import Limits
 from safety.states import Cause, State
 from teleop.scripted.persons import ENGAGED
@@ -26,9 +26,9 @@ QUICK = replace(Limits(), qualify_s=1.0)
 NEAR = PathProfile(LinkProfile(delay_ms=2.0), LinkProfile(delay_ms=2.0))
 
 
-def scanning(links: tuple[PathProfile, ...] = (NEAR,), copies: int = 1) -> tuple[World, Witness]:
+def scanning(links: tuple[PathProfile, ...] = (NEAR,)) -> tuple[World, Witness]:
     """A world that has just begun to move, watched."""
-    world = World(WorldOptions(limits=QUICK, links=links, copies=copies))
+    world = World(WorldOptions(limits=QUICK, links=links))
     witness = Witness(world)
     world.run_until(lambda: world.site.report.value.state in ENGAGED, 40.0)
     witness.begin()
@@ -86,13 +86,39 @@ def test_an_old_command_that_moves_the_arm_is_seen() -> None:
 
 def test_commands_sent_twice_survive_random_loss() -> None:
     lossy = PathProfile(LinkProfile(delay_ms=2.0, loss=0.1), LinkProfile(delay_ms=2.0))
-    once, twice = (_arrived(lossy, copies) for copies in (1, 2))
+    once, twice = (_arrived(lossy, repeat_ms) for repeat_ms in (0.0, REPEAT_MS))
     assert once < 0.93
     assert twice > 0.97
 
 
-def _arrived(path: PathProfile, copies: int) -> float:
-    world = World(WorldOptions(links=(path,), copies=copies))
+@dataclass
+class Counted:
+    """A direction that counts what is sent over it."""
+
+    way: Direction
+    cut: bool = False
+    sent: int = 0
+
+    def deliver(self, now_ns: int, size_bytes: int = 0) -> list[int]:
+        self.sent += 1
+        return self.way.deliver(now_ns, size_bytes)
+
+
+@pytest.mark.parametrize(("links", "repeat_ms", "copies"), [(1, 2.0, 2), (1, 0.0, 1), (2, 2.0, 1)])
+def test_commands_go_out_twice_on_a_single_link_only(
+    links: int, repeat_ms: float, copies: int
+) -> None:
+    world = World(WorldOptions(links=(NEAR,) * links, repeat_after_ms=repeat_ms))
+    world.up = up = Counted(world.up)
+    sampled: list[int] = []
+    world.on_sampled = lambda seq, now_ns: sampled.append(seq)
+    world.run_for(0.5)
+    world.close()
+    assert up.sent / len(sampled) == pytest.approx(copies, abs=0.1), "commands, and a few clicks"
+
+
+def _arrived(path: PathProfile, repeat_ms: float) -> float:
+    world = World(WorldOptions(links=(path,), repeat_after_ms=repeat_ms))
     seen: dict[str, set[int]] = {"sampled": set(), "arrived": set()}
     world.on_sampled = lambda seq, now_ns: seen["sampled"].add(seq)
     world.on_arrived = lambda seq, now_ns: seen["arrived"].add(seq)
@@ -176,4 +202,4 @@ def test_what_never_moved_is_told_in_words() -> None:
     outcome = replace(short(), started=False)
     result: Measured = measured(outcome)
     assert any("never allowed" in note for note in result.notes)
-    assert key_of(Spec("5g", copies=2)) == "5g-1link-twice"
+    assert key_of(Spec("5g", repeat_after_ms=0.0)) == "5g-1link-once"
