@@ -38,4 +38,5 @@ class Reason(StrEnum):
     REBUILD = "rebuild"  # make the command connection anew, at once
     MEDIA_UNAVAILABLE = "media_unavailable"  # offer video again after a second
     MEDIA_RESTARTED = "media_restarted"  # offer video again, at once
+    DEMOTED = "demoted"  # this console may watch; it may ask for the lease
     KEY_REFUSED = "key_refused"  # no command key: this console cannot drive

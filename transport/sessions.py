@@ -25,6 +25,12 @@ LEASE_STATES = frozenset({State.INIT, State.IDLE, State.CONNECTED, State.QUALIFI
 """The lease may move in ARMED or below or in OPERATOR HOLD (docs/safety-concept.md)."""
 
 
+STOPS_TO_DEMOTE = 3
+STOPS_WITHIN_NS = 60_000_000_000
+"""A console that stops motion so often takes the procedure hostage: it becomes an observer, and may
+drive again when the bedside hands over (cf. the single-packet stop of Bonaci et al., 2015)."""
+
+
 class SessionError(Exception):
     """Base of what can go wrong with sessions."""
 
@@ -106,6 +112,8 @@ class Registry:
         self.lease_changes = snapshot.lease_changes
         self.wanted_by = 0
         """Session of a console that asked to drive."""
+        self._stops: list[int] = []
+        """When the console that drives stopped motion."""
 
     def snapshot(self) -> Snapshot:
         """What the gateway stores after every change."""
@@ -168,6 +176,17 @@ class Registry:
             raise DeniedError(Reason.OTHER_DEVICE)
         return Admitted(session, token)
 
+    def stopped(self, number: int, now_ns: int) -> bool:
+        """The console that drives stopped motion; True: once too often, it drives no longer."""
+        if not self.drives(number):
+            return False
+        self._stops = [at for at in self._stops if now_ns - at < STOPS_WITHIN_NS]
+        self._stops.append(now_ns)
+        if len(self._stops) < STOPS_TO_DEMOTE:
+            return False
+        self._give_lease(0)
+        return True
+
     def want_lease(self, number: int, want: bool) -> None:
         """A console asks to drive, or no longer does."""
         if want and not self.drives(number):
@@ -188,6 +207,7 @@ class Registry:
     def _give_lease(self, number: int) -> None:
         self.lease = number
         self.lease_changes += 1
+        self._stops.clear()
 
     def _end_other_bedside(self) -> int:
         """A new bedside page ends the session of an older one: exactly one is the bedside."""

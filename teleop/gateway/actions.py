@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from safety.states import EventKind
+from safety.states import EventKind, State
 from teleop.gateway.command import CommandPeers
 from teleop.gateway.events import EventSender
 from teleop.gateway.hub import Hub
@@ -170,6 +170,22 @@ class Actions:
         self._notes.write("event", kind=kind.name, arg=arg, session=session.number)
         source = roles.SOURCES[session.role]
         self._events.send(kind, source, arg, session.number, lambda: self._lost(page, kind))
+        if kind is EventKind.STOP and arg and session.role is Role.CONSOLE:
+            self._count_stop(page, session)
+
+    def _count_stop(self, page: Page, session: Session) -> None:
+        """The stop holds in any case; who stops motion again and again no longer drives."""
+        report = self._live_report()
+        moving = report is not None and report.state in (State.ACTIVE, State.DEGRADED)
+        if not moving or not self._hub.registry.stopped(session.number, now_ns()):
+            return
+        self._notes.write("demoted", session=session.number)
+        page.refuse(Reason.DEMOTED)
+        try:
+            self._hub.save()
+        except StoreError as error:
+            self._notes.write("store_failed", detail=str(error))
+        self._hub.tell_peers()
 
     def _live_report(self) -> Any:
         """Guard's report while guard is alive."""

@@ -430,3 +430,18 @@ def test_no_bytes_of_a_store_break_the_gateway() -> None:
                 parse(bytes(raw))
             except StoreError:
                 continue
+
+
+def test_a_console_that_keeps_stopping_becomes_an_observer() -> None:
+    site = Site()
+    number = site.join("CNSL-2345").session.number
+    registry = site.registry
+    assert not registry.stopped(number + 1, 0), "only who drives can stop motion"
+    assert [registry.stopped(number, at * S) for at in (0, 40, 70)] == [False] * 3
+    assert registry.stopped(number, 99 * S), "three within a minute"
+    assert not registry.drives(number)
+    assert registry.lease_changes == 2, "guard drops what was armed for it"
+    registry.want_lease(number, True)
+    registry.confirm_handover(State.ARMED, 0)
+    assert registry.drives(number), "the bedside can let it drive again"
+    assert not registry.stopped(number, 101 * S), "the count starts anew"

@@ -15,6 +15,7 @@ from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessi
 from transport.dscp import TrafficClass
 from transport.schema import CHANNEL_COMMAND, CHANNEL_HAPTIC, CHANNEL_TELEMETRY
 from transport.webrtc import latest
+from transport.webrtc.cipher import encryption_of, is_strong
 from transport.webrtc.ice import mark_sockets, on_addresses, without_names
 
 LABELS = frozenset({CHANNEL_COMMAND, CHANNEL_TELEMETRY})
@@ -45,11 +46,6 @@ def _check_offer(sdp: str) -> None:
     media = [line for line in sdp.splitlines() if line.startswith("m=")]
     if len(media) != 1 or not media[0].startswith("m=application "):
         raise OfferError("a command offer has exactly one section: application")
-
-
-def is_strong(cipher: str, protocol: str) -> bool:
-    """True for authenticated encryption under DTLS 1.2 or newer (docs/safety-concept.md)."""
-    return protocol in ("DTLSv1.2", "DTLSv1.3") and ("GCM" in cipher or "CHACHA20" in cipher)
 
 
 def _is_unreliable(channel: RTCDataChannel) -> bool:
@@ -172,12 +168,9 @@ class DataServer:
             self._gone("encryption_too_weak")
 
     def encryption(self) -> tuple[str, str]:
-        """Cipher and protocol of the DTLS connection (aiortc has no public way to ask)."""
+        """Cipher and protocol of the DTLS connection."""
         assert self._connection.sctp is not None
-        tls = self._connection.sctp.transport._ssl
-        if tls is None:
-            return "", ""
-        return str(tls.get_cipher_name()), str(tls.get_protocol_version_name())
+        return encryption_of(self._connection.sctp.transport)
 
     def _gone(self, reason: str) -> None:
         if not self._closed:

@@ -19,6 +19,7 @@ from transport.local.clock import now_ns
 from transport.redundancy import Duplicates, Redundancy
 from transport.rtp import payloads_of
 from transport.webrtc import patches
+from transport.webrtc.cipher import encryption_of, is_strong
 from transport.webrtc.ice import mark_sockets
 from transport.webrtc.patches.sender import ReceiverReport
 from transport.webrtc.stream import SentPicture, Shaping, ViewerStream
@@ -151,6 +152,10 @@ class _Peer:
             raise PeerError("the viewer offers no H.264 video")
         return text
 
+    def encryption(self) -> tuple[str, str]:
+        """Cipher and protocol of the DTLS connection."""
+        return encryption_of(self.connection.getSenders()[0].transport)
+
     async def close(self) -> None:
         """Disconnect."""
         try:
@@ -244,7 +249,9 @@ class VideoPeers:
 
     def _changed(self, name: str, peer: _Peer) -> None:
         """Remove a viewer whose connection ended by itself."""
-        gone = peer.connection.connectionState in ("failed", "closed")
+        state = peer.connection.connectionState
+        weak = state == "connected" and not is_strong(*peer.encryption())
+        gone = weak or state in ("failed", "closed")
         if gone and self._peers.get(name) is peer:
             task = asyncio.ensure_future(self.close(name))
             self._closing.add(task)
