@@ -34,10 +34,11 @@ TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("gateway", "teleop.gateway", 0, -5, False, False),
     ProcessSpec("media", "teleop.media", 0, -5, False, False),
     ProcessSpec("record", "teleop.record", 0, 10, False, False),
+    ProcessSpec("audit", "teleop.audit", 0, 10, False, False),
 )
 """In starting order."""
 
-STOP_ORDER = ("media", "gateway", "keys", "servo", "arm", "guard", "record")
+STOP_ORDER = ("media", "gateway", "keys", "servo", "arm", "guard", "audit", "record")
 """Motion stops first (SHUTDOWN event), then these; record last so that the file is complete."""
 
 

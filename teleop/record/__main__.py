@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from teleop.audit import consent
+from teleop.audit.errors import ConsentError
 from teleop.config import Config, read_run
 from teleop.record.mcapfile import McapFile, free_name
 from teleop.record.sink import Sink
@@ -41,10 +43,19 @@ def session_metadata(run_dir: Path, config: Config) -> dict[str, dict[str, str]]
             "boot": str(site.get("boot", "")),
             "simulated": json.dumps(site.get("simulated")),
             "seed": str(config.seed),
+            "consent": _consent_number(run_dir),
         },
         "config": {"json": msgspec.json.encode(config).decode()},
         "limits": {"json": msgspec.json.encode(config.limits).decode()},
     }
+
+
+def _consent_number(run_dir: Path) -> str:
+    """Number of the session's consent: an export asks the audit log for it. Names nobody."""
+    try:
+        return consent.read(run_dir / consent.CONSENT_FILE).number
+    except ConsentError:
+        return ""  # a run without one: its recording cannot be exported
 
 
 class Recorder:

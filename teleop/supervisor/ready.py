@@ -15,7 +15,8 @@ READY_NS = 90_000_000_000
 WAITING_NS = 3_000_000_000
 """After this time the person is told who is missing."""
 LOOK_S = 0.05
-FILES = (("gateway", "gateway.json"), ("record", "record.json"), ("keys", "keys.control"))
+FILES = (("gateway", "gateway.json"), ("record", "record.json"), ("keys", "keys.control"),
+         ("audit", "audit.control"))  # fmt: skip
 """What a process writes when it is ready, beside its channel."""
 
 

@@ -13,7 +13,7 @@ from teleop.drivers.arm import entry
 from teleop.keys.files import IDENTITY_FILE, load_identity, read_pins
 from teleop.pinning import shown
 from teleop.processes import TABLE, ProcessSpec
-from teleop.supervisor import auto, preflight, rundir
+from teleop.supervisor import auto, consenting, preflight, rundir
 from teleop.supervisor.certificate import seal_of, secured
 from teleop.supervisor.errors import ProcessError, SupervisorError, UsageError
 from teleop.supervisor.invite import address_of, remember, write_site_key
@@ -65,6 +65,8 @@ class Options:
     """Length of the scripted scan; 0: people work."""
     trajectory: Path | None = None
     table: tuple[ProcessSpec, ...] = TABLE
+    consent: Path | None = None
+    """Consent of the patient (docs/audit.md); None: a simulated one, for simulated arms only."""
 
 
 class Session:
@@ -91,9 +93,15 @@ class Session:
         try:
             simulated = preflight.is_simulated(self._config)
             self._config = secured(self._config, self._options.state_folder)
+            consent = consenting.session_consent(
+                self._options.state_folder, simulated, self._options.consent
+            )
             run = rundir.create(self._config, site.boot, simulated)
             try:
                 self._prepare(run.path)
+                consenting.keep(run.path, consent)
+                if consent.simulated:
+                    self._view.say("cli.consent_simulated", number=consent.number)
                 with StopSignals() as signals:
                     return self._run(run.path, signals)
             finally:
@@ -127,6 +135,7 @@ class Session:
         return {
             "guard": ("--bedside-input", bedside, *state, *self._pipe.guard_arguments()),
             "keys": (*state, *self._pipe.keys_arguments()),
+            "audit": state,
         }
 
     def _run(self, run_dir: Path, signals: StopSignals) -> int:
