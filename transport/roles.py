@@ -29,6 +29,7 @@ MESSAGES: dict[Role, frozenset[type[s.Signal]]] = {
             s.NeedlePath,
             s.NeedleTip,
             s.KeyReply,
+            s.Audit,
         }
     ),
     Role.BEDSIDE: frozenset({s.Talk, s.Phrase, s.Event, s.Beat, s.Ping}),

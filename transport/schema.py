@@ -438,9 +438,16 @@ class KeyDone(Signal, frozen=True, tag="key_done"):
     """For display: why the console is believed."""
 
 
+class Audit(Signal, frozen=True, tag="audit"):
+    """Either way, relayed unread: the audit logs of both sites watch each other (docs/audit.md)."""
+
+    data: Annotated[str, Meta(max_length=8192)]
+    """JSON text: a signed head, or the signature of one."""
+
+
 FromPage = (
     Hello | Offer | Talk | Phrase | Event | Beat | ImageSettings | Ping | LeaseRequest
-    | NeedlePath | NeedleTip | KeyReply
+    | NeedlePath | NeedleTip | KeyReply | Audit
 )  # fmt: skip
 """Union of what a page may send."""
 FromServer = (
@@ -457,5 +464,6 @@ FromServer = (
     | NeedleState
     | KeyOffer
     | KeyDone
+    | Audit
 )
 """Union of what the server sends."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from safety.states import EventKind, State
+from teleop.gateway.audit import AuditLine
 from teleop.gateway.command import CommandPeers
 from teleop.gateway.events import EventSender
 from teleop.gateway.hub import Hub
@@ -72,6 +73,7 @@ class Actions:
         video: VideoPeers,
         notes: Notes,
         keys: KeysLine,
+        audit: AuditLine,
     ) -> None:
         self._hub = hub
         self._sources = sources
@@ -80,6 +82,7 @@ class Actions:
         self._video = video
         self._notes = notes
         self.keys = keys
+        self.audit = audit
         self.bedside = Bedside()
         self.needle = NeedleDesk(hub, sources, events, notes)
         self._phrases = known_phrases()
@@ -96,6 +99,7 @@ class Actions:
             s.NeedlePath: self.needle.path,
             s.NeedleTip: self.needle.tip,
             s.KeyReply: self._key_reply,
+            s.Audit: lambda page, session, said: self.audit.say(session.number, said.data),
         }
 
     def act(self, page: Page, session: Session, message: s.FromPage) -> None:

@@ -14,6 +14,7 @@ from aiohttp import web
 from teleop import channels
 from teleop.config import Config, links_of
 from teleop.gateway.actions import Actions
+from teleop.gateway.audit import AuditLine
 from teleop.gateway.command import CommandPeers
 from teleop.gateway.doorman import Doorman
 from teleop.gateway.events import EventSender
@@ -57,14 +58,16 @@ class Gateway:
         sources = Sources(run_dir, config.limits)
         self._hub = Hub(registry, store, self._notes)
         self._keys = KeysLine(run_dir, self._hub, self._notes)
+        self._audit = AuditLine(run_dir, self._hub, self._notes)
         self._video = VideoPeers(run_dir, self._hub, greeter, self._notes, links, self._keys)
         self._command = CommandPeers(
             run_dir, links, registry.drives, self._command_gone, config.network.repeat_after_ms
         )
         events = EventSender(run_dir)
         actions = Actions(
-            self._hub, sources, events, self._command, self._video, self._notes, self._keys
-        )
+            self._hub, sources, events, self._command, self._video, self._notes, self._keys,
+            self._audit,
+        )  # fmt: skip
         status_box = channels.box(run_dir, channels.GATEWAY_STATUS)
         self._pump = Pump(self._hub, sources, actions, self._command, self._video, status_box)
         self._signalling = Signalling(
@@ -126,6 +129,7 @@ class Gateway:
             asyncio.create_task(self._pump.run()),
             asyncio.create_task(self._video.link.run()),
             asyncio.create_task(self._keys.run()),
+            asyncio.create_task(self._audit.run()),
             asyncio.create_task(self._watch_sockets()),
         ]
         ending = asyncio.create_task(life.ended.wait())

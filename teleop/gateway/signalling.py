@@ -148,6 +148,7 @@ class Signalling:
         page.send_status(self._newest_status())
         if admitted.session.role is Role.CONSOLE:
             self._actions.keys.begin(admitted.session.number)
+            self._actions.audit.begin(admitted.session.number)
         page.send(self._actions.needle.message())
         self._hub.tell_peers()
 
@@ -164,6 +165,7 @@ class Signalling:
 
     def _drop(self, session: int) -> None:
         self._actions.keys.end(session)
+        self._actions.audit.end(session)
         self._command.drop(session)
         self._video.drop(session)
 
