@@ -17,6 +17,7 @@ from teleop import channels
 from teleop.config import Link
 from teleop.gateway.command import CommandPeers
 from teleop.scripted.lane import Hearing, Lane
+from teleop.scripted.repeat import RepeatTimer
 from transport.local.clock import now_ns
 from transport.multilink import LinkQuality
 from transport.schema import HEARTBEAT, Answer, Offer
@@ -25,6 +26,7 @@ SESSION = 1
 EPOCH = 7
 ADDRESSES = ("127.0.0.1", "127.0.0.2")
 WAIT_S = 60.0
+REPEAT_MS = 2.0
 
 
 def cut_connection(connection: RTCPeerConnection, is_cut: Any) -> None:
@@ -48,7 +50,8 @@ class Rig:
         self.cut = [False] * links
         names = tuple(Link(f"link{i}", ADDRESSES[i]) for i in range(links))
         self.told: list[tuple[int, str, int]] = []
-        self.peers = CommandPeers(run_dir, names, lambda _: True, self._gone)
+        self.peers = CommandPeers(run_dir, names, lambda _: True, self._gone, REPEAT_MS)
+        self.repeat = RepeatTimer(REPEAT_MS, self._send_again)
         self.box = channels.raw_box(run_dir, channels.COMMAND_FRAME)
         self.log = channels.ring_reader(run_dir, channels.COMMAND_LOG, from_oldest=True)
         self.stamp_ns = 0
@@ -58,6 +61,12 @@ class Rig:
         self.signalling = True
         self.arrived: list[tuple[int, SafetyFrame]] = []
         """(when, frame) that reached guard's mailbox."""
+        self.raw: list[tuple[int, bytes]] = []
+        """The same as bytes."""
+        self.sampled: dict[int, tuple[int, bytes]] = {}
+        """Sequence -> (when, frame) that the console made."""
+        self.issued: list[int] = []
+        """Stamps of all heartbeats."""
         self._tasks: list[asyncio.Task[None]] = []
 
     def _gone(self, session: int, reason: str, link: int) -> None:
@@ -83,6 +92,10 @@ class Rig:
         _, _, stamp_ns, _, _ = HEARTBEAT.unpack(beat)
         self.stamp_ns = max(self.stamp_ns, stamp_ns)
 
+    def _send_again(self, copy: bytes) -> None:
+        for lane in self.lanes:
+            lane.send_again(copy)
+
     async def start(self) -> None:
         """Run everything until `stop`."""
         parts = [self._heartbeats(), self._frames(), *(self._keep(lane) for lane in self.lanes)]
@@ -92,6 +105,7 @@ class Rig:
 
     async def stop(self) -> None:
         """End everything; an error of a part shows here."""
+        self.repeat.cancel()
         for task in self._tasks:
             task.cancel()
         for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
@@ -119,21 +133,27 @@ class Rig:
     async def _heartbeats(self) -> None:
         report = replace(nothing(m.GUARD_REPORT), epoch=EPOCH)
         while True:
-            self.peers.down.heartbeat(replace(report, stamp_ns=now_ns()))
+            self.issued.append(now_ns())
+            self.peers.down.heartbeat(replace(report, stamp_ns=self.issued[-1]))
             self.peers.check(now_ns())
-            await asyncio.sleep(0.004)
+            await asyncio.sleep(0.002)
+            self.peers.down.repeat(now_ns())
+            await asyncio.sleep(0.002)
 
     async def _frames(self) -> None:
         while True:
             self.seq += 1
             if self.stamp_ns:
                 frame = pack(frame_of(self.seq, self.stamp_ns))
+                self.sampled[self.seq] = (now_ns(), frame)
+                self.repeat.sent(frame, again=len(self.lanes) == 1)
                 for lane in self.lanes:
                     lane.send(frame)
                     if self.seq % 10 == 0:
                         lane.send(lane.counter.report(now_ns()))
             for _, raw in self.log.read():
                 at_ns = int.from_bytes(raw[:8], "little", signed=True)
+                self.raw.append((at_ns, raw[8:]))
                 self.arrived.append((at_ns, unpack(raw[8:])))
             await asyncio.sleep(0.005)
 

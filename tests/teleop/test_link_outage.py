@@ -10,9 +10,13 @@ from typing import Any
 
 import aioice.ice
 import pytest
-from link_rig import Rig
+from gate_replay import LIFE_NS, GateReplay
+from link_rig import SESSION, Rig
 
+from safety.frame import unpack
+from safety.gate import Rejection
 from transport.local.clock import now_ns
+from transport.multilink import Copy
 from transport.schema import CHANNEL_COMMAND
 from transport.webrtc import ice
 
@@ -64,6 +68,57 @@ def test_after_an_outage_nothing_stale_arrives_and_the_association_is_new(
         assert all(a < b for a, b in itertools.pairwise(numbers)), "each frame once, in order"
         assert any(reason == "silent" for _, reason, _ in rig.told)
         assert not [at for at, _ in rig.arrived if cut_ns + 100_000_000 < at < back_ns]
+        await rig.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("cut_s", [0.3, 1.0, 3.0])
+def test_guard_accepts_nothing_old_after_an_outage(tmp_path: Path, cut_s: float) -> None:
+    """The worst case: everything that was sampled during the outage is delivered after it."""
+
+    async def scenario() -> None:
+        rig = Rig(tmp_path, 1)
+        await rig.start()
+        gate = GateReplay(rig)
+        rig.cut[0], rig.signalling = True, False
+        cut_ns = now_ns()
+        await asyncio.sleep(cut_s)  # the outage itself
+        back_ns = now_ns()
+        late = [
+            frame for at_ns, frame in rig.sampled.values() if cut_ns < at_ns < back_ns - 2 * LIFE_NS
+        ]
+        assert len(late) > 10
+        before = len(rig.raw)
+        for frame in late:
+            rig.peers.take_datagram(SESSION, 0, frame, now_ns())
+        rig.cut[0], rig.signalling = False, True
+
+        def returned() -> bool:
+            gate.follow()
+            return sum(at_ns > back_ns for at_ns, _ in gate.accepted) > 20
+
+        await rig.until(returned)  # the bound is that of the rig: 60 s on a busy machine
+        assert len(rig.raw) >= before + len(late), "the gateway passed them on: guard must judge"
+        assert set(gate.refused.values()) <= {Rejection.TOO_OLD, Rejection.ECHO_DECREASING}
+        assert {unpack(frame).seq for frame in late} <= set(gate.refused)
+        ages_ns = [at_ns - rig.sampled[seq][0] for at_ns, seq in gate.accepted]
+        assert max(ages_ns) <= LIFE_NS, "by the console's own sampling time, not by the echo"
+        await rig.stop()
+
+    run(scenario())
+
+
+def test_a_single_link_carries_each_frame_twice_and_guard_sees_it_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        rig = Rig(tmp_path, 1)
+        await rig.start()
+        copies = rig.peers._consoles[SESSION].intake.copies
+        await rig.until(lambda: copies[Copy.DUPLICATE] > 50)
+        numbers = [frame.seq for _, frame in rig.arrived]
+        assert all(a < b for a, b in itertools.pairwise(numbers)), "each frame once, in order"
+        assert rig.peers.rejected == 0
+        await rig.until(lambda: rig.quality()[0].loss_down >= 0.0)
         await rig.stop()
 
     run(scenario())
