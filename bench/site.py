@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from robot_sim.scene import load_scene
 from robot_sim.world import ArmBox
 from safety import messages as m
+from safety.authentic import KEY_MAGIC, KEY_RECORD, KeyRing
 from safety.core import GuardCore
 from safety.layout import Layout
 from safety.limits import Limits
@@ -65,13 +66,24 @@ class RobotSite:
         self.events: list[m.GuardEvent] = []
         self.bedside_input = True
         self.supervisor = True
-        self.authenticity = Authenticity.GENUINE
+        self._keys = KeyRing()
+        self._judged = (0, Authenticity.NO_KEY)
+        """Mailbox sequence of the newest frame that was judged, and the judgement."""
         self._durable = FIRST_EPOCH
 
     def event(self, kind: EventKind, source: Source, now_ns: int, arg: int, session: int) -> None:
         """Hand guard an event, as a datagram would."""
         self._serial += 1
         self.events.append(m.GuardEvent(kind, source, arg, session, now_ns, self._serial))
+
+    def admit(self, session: int, key: bytes) -> None:
+        """Guard gets the key of a session, as from the `keys` process."""
+        self._keys.put(KEY_RECORD.pack(KEY_MAGIC, session, key))
+
+    def forget_keys(self) -> None:
+        """Guard has no keys any more."""
+        self._keys = KeyRing()
+        self._judged = (0, Authenticity.NO_KEY)
 
     def step_arm(self, now_ns: int, lateness_ns: int) -> None:
         """One cycle of the arm box."""
@@ -106,6 +118,12 @@ class RobotSite:
         self.guard = GuardCore(self._limits, simulated=True)
         self._durable = ((self._durable >> 32) + 1) << 32
 
+    def _authenticity(self) -> Authenticity:
+        """Judge a new frame, as guard's shell does."""
+        if self.frame.seq != self._judged[0]:
+            self._judged = (self.frame.seq, self._keys.judge(self.frame.value))
+        return self._judged[1]
+
     def _guard_inputs(self, now_ns: int, lateness_ns: int) -> m.GuardInputs:
         no_stamp = m.FrameStamp(-1, 0, 0, False, -1)
         no_event = m.GuardEvent(EventKind.NONE, Source.BEDSIDE_PAGE, 0, 0, 0, 0)
@@ -130,5 +148,5 @@ class RobotSite:
             bedside_input=self.bedside_input,
             supervisor=self.supervisor,
             epoch_durable=self._durable,
-            authenticity=self.authenticity,
+            authenticity=self._authenticity(),
         )

@@ -28,12 +28,16 @@ class JointServo:
     rate_rad_s: Vec = field(default=ZERO7)
     braked: bool = True
     locked: bool = True
+    brakes_fail: bool = False
+    """A fault: while there is power, an order to brake changes nothing."""
 
     def update(self, wanted_rad_s: Vec | None, powered: bool, dt_s: float) -> None:
         """Advance by `dt_s`. `wanted_rad_s` None: brake."""
         if wanted_rad_s is not None and self.braked:
             slow = max(map(abs, wanted_rad_s)) <= RELEASE_RAD_S
             wanted_rad_s = wanted_rad_s if slow and powered else None
+        if wanted_rad_s is None and self.brakes_fail and powered and not self.braked:
+            return
         self.braked = wanted_rad_s is None
         if wanted_rad_s is None:
             self._brake(BRAKE_RAD_S2 if powered else POWER_CUT_RAD_S2, dt_s)

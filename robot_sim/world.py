@@ -88,6 +88,10 @@ class ArmBox:
         """Simulation truth of the probe's contact, for measurement only."""
         return self._touch
 
+    def fail_brakes(self) -> None:
+        """Break the brakes: only cutting the power stops the arm."""
+        self._servo.brakes_fail = True
+
     def close(self) -> None:
         """Leave the physics world."""
         self.body.close()

@@ -6,7 +6,6 @@ depend on each other nor on the speed of this machine.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -14,41 +13,59 @@ import pytest
 
 from bench import trace
 from bench.branch import branch
-from bench.fault_table import scanning_world
-from bench.faults import TABLE, Fault, Outcome, problems, run_fault, slow_video
+from bench.faults.model import Fault
+from bench.faults.run import pair_problems, problems, run_fault, run_pair
+from bench.faults.table import TABLE
+from bench.faults.virtual import draw
+from bench.faults.wall import tripwire
+from bench.faults.watch import Watch
+from bench.faults.worlds import scanning as scanning_world
 from bench.world import World
 from safety.limits import Limits
 from safety.states import Cause, EventKind, PermitKind, State
-from safety.transitions import SEVERITY
 from teleop.scripted.persons import ENGAGED, Phase, Plan
-from transport.impair import Noise
+from transport.impair import Link
 
 CYCLE_MS = 2.0
 MOVES_M_S = 0.003
 """Across the probe axis; noise of a regulated probe stays below."""
 
 
+Scanning = tuple[World, Watch]
+
+
 @pytest.fixture(scope="module")
-def scanning() -> Iterator[World]:
-    world = scanning_world()
-    yield world
-    world.close()
+def watched() -> Iterator[Scanning]:
+    with tripwire() as reads:
+        world, watch = scanning_world(1, 500, reads)
+        yield world, watch
+        world.close()
+
+
+@pytest.fixture(scope="module")
+def scanning(watched: Scanning) -> World:
+    return watched[0]
 
 
 @pytest.fixture(scope="module")
 def quick() -> Iterator[World]:
     """The same with 1 s of link qualification instead of 5: waiting is not the subject."""
-    world = scanning_world(limits=replace(Limits(), qualify_s=1.0))
+    world, _ = scanning_world(1, 500, [], replace(Limits(), qualify_s=1.0))
     yield world
     world.close()
 
 
-@pytest.mark.parametrize("fault", TABLE, ids=lambda fault: fault.name)
-def test_a_fault_is_detected_and_the_arm_rests_in_time(scanning: World, fault: Fault) -> None:
-    def ending(world: World) -> Outcome:
-        return run_fault(world, fault)
+def _short(fault: Fault) -> Fault:
+    """Watched no longer than its limits need."""
+    limit_ms = max(fault.detect_max_ms, fault.stop_max_ms)
+    return replace(fault, watch_s=min(fault.watch_s, limit_ms / 1e3 + 0.1))
 
-    outcome = branch(scanning, ending)
+
+@pytest.mark.parametrize("fault", TABLE, ids=lambda fault: fault.name)
+def test_a_fault_is_detected_and_the_arm_rests_in_time(watched: Scanning, fault: Fault) -> None:
+    world, watch = watched
+    short = _short(fault)
+    outcome = branch(world, lambda copy: run_fault(copy, watch, short))
     assert problems(outcome, fault, CYCLE_MS) == [], outcome
 
 
@@ -172,7 +189,9 @@ def test_a_late_loop_degrades_before_it_holds(scanning: World) -> None:
         seen: list[State] = []
         v_max_degraded = 1.0
         for step in range(300):
-            slow_video(world, 3.0 + 0.2 * step)  # a ramp of 20 ms/s
+            assert isinstance(world.video, Link)
+            delay_ms = 3.0 + 0.2 * step  # a ramp of 20 ms/s
+            world.video.profile = replace(world.video.profile, delay_ms=delay_ms)
             world.run_for(0.01)
             report = world.site.report.value
             if not seen or seen[-1] != report.state:
@@ -266,6 +285,7 @@ def test_commands_that_are_late_never_move_the_arm(scanning: World) -> None:
     """A link that delays everything by 100 ms: each frame arrives, none is applied."""
 
     def ending(world: World) -> tuple[bool, int, int]:
+        assert isinstance(world.up, Link)
         world.up.profile = replace(world.up.profile, delay_ms=100.0)
         world.run_for(0.3)
         start_ns, seq = world.clock.now_ns, world.site.servo_report.value.command_seq
@@ -290,33 +310,11 @@ def test_no_permit_reaches_servo_after_guard_died(scanning: World) -> None:
     assert fastest < 0.002
 
 
-def _pairs(count: int, seed: int) -> list[tuple[Fault, Fault, float]]:
-    """Seeded pairs of faults with the time between them (s)."""
-    noise = Noise(seed)
-    table = [fault for fault in TABLE if not fault.goes_on]
-    draw = [(noise.bits() % len(table), noise.bits() % len(table)) for _ in range(count)]
-    return [(table[a], table[b], 0.3 * noise.uniform()) for a, b in draw]
-
-
-@pytest.mark.parametrize(
-    ("one", "two", "gap_s"), _pairs(14, 5), ids=lambda x: getattr(x, "name", None)
-)
+@pytest.mark.parametrize("number", range(14))
 def test_two_faults_together_stop_the_arm_and_break_no_invariant(
-    scanning: World, one: Fault, two: Fault, gap_s: float
+    watched: Scanning, number: int
 ) -> None:
-    def ending(world: World) -> list[str]:
-        world.bedside.nurse.willing = False
-        start_ns = world.clock.now_ns
-        one.inject(world)
-        world.run_for(gap_s)
-        two.inject(world)
-        world.run_for(1.2)
-        rows = world.trace.since(start_ns)
-        late = world.trace.since(world.clock.now_ns - 300_000_000)
-        wrong = [f"peak {row.force_n:.1f} N" for row in rows if row.force_n > 25.0][:1]
-        wrong += ["still moves"] * any(row.tangential_m_s > MOVES_M_S for row in late)
-        severity = [SEVERITY[row.state] for row in rows]
-        wrong += ["severity fell"] * any(b < a for a, b in itertools.pairwise(severity))
-        return wrong
-
-    assert branch(scanning, ending) == []
+    world, watch = watched
+    one, two, gap_s = draw(list(TABLE), 5, number)
+    outcome = branch(world, lambda copy: run_pair(copy, watch, one, two, gap_s))
+    assert pair_problems(outcome, one, two, CYCLE_MS) == [], outcome

@@ -1,0 +1,1 @@
+"""`teleop bench faults`: every fault of a table, alone and in pairs, with what must follow."""
