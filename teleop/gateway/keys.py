@@ -115,7 +115,7 @@ class KeysLine:
                 if not line:
                     return
                 self._take(_decoder.decode(line))
-            except (ConnectionError, ValueError) as error:  # msgspec's errors are ValueErrors
+            except (ConnectionError, ValueError, RecursionError) as error:
                 self._notes.write("keys_line", detail=str(error))
                 return
 

@@ -52,7 +52,7 @@ class SessionStore:
             raise StoreError(f"{self._sessions}: {error}") from error
         try:
             return msgspec.json.decode(raw, type=Snapshot)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreError(f"{self._sessions}: {error}") from error
 
     def save(self, snapshot: Snapshot) -> None:

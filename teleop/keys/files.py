@@ -72,7 +72,7 @@ def read_devices(state: Path) -> tuple[Device, ...]:
         return msgspec.json.decode(path.read_bytes()[:MAX_FILE], type=tuple[Device, ...])
     except FileNotFoundError:
         return ()
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError) as error:
         raise SetupError(f"{path}: {error}") from error
 
 
@@ -87,7 +87,7 @@ def read_pins(run_dir: Path) -> list[bytes]:
     try:
         raw = (run_dir / PINS_FILE).read_bytes()[:MAX_FILE]
         texts = msgspec.json.decode(raw, type=list[str])
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError):
         return []  # no invitation yet, or a file that is not ours: no pin is known
     pins = [decode(text) for text in texts]
     return [pin for pin in pins if pin is not None and len(pin) == PIN_BYTES]

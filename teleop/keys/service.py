@@ -128,7 +128,7 @@ class KeysService:
         for line in lines:
             try:
                 message = _decoder.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            except (ValueError, RecursionError) as error:
                 self._note(event="bad_line", detail=str(error))
                 continue
             self._take(message)

@@ -1,0 +1,1 @@
+"""Attacks on the command path, as data: what a network, a gateway or an insider could send."""
