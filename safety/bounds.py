@@ -113,6 +113,8 @@ ABSOLUTE: dict[str, Bound] = {
     "link_silent_ms": _up(200.0, 10000.0),
     "w_tolerance_rad_s": _up(0.02, 0.5),
     "force_step_n": _up(1.0, 10.0),
+    "force_rate_n_s": _up(20.0, 500.0),
+    "contact_power_w": _up(0.1, 1.5),
 }
 """Per limit: which way is wider, and the absolute ends (same unit). Every field has a row."""
 

@@ -111,6 +111,7 @@ def arm(m: Memory, i: GuardInputs, limits: Limits) -> int:
         bits |= mask(Cause.FORCE_SENSOR_INVALID)
     if not m.contact.force_level_n() <= limits.force_trip_n:
         bits |= mask(Cause.FORCE_OVER_LIMIT)
+    bits |= m.load.check(i.arm, fresh and m.contact.sensor_ok(), limits)
     if m.contact.instrument == Instrument.UNKNOWN:
         bits |= mask(Cause.INSTRUMENT_UNKNOWN)
     p = i.arm.base_p_probe_m

@@ -102,6 +102,8 @@ class Limits:
     needle_pivot_rad_s: float = 0.05  # derived: 3 mm/s at the probe, 60 mm from the entry point
     w_tolerance_rad_s: float = 0.12  # derived: v_tolerance_m_s at 160 mm depth
     force_step_n: float = 4.0  # derived: 0.1 m/s on 5000 N/m makes 2.5 N in 5 ms; S11: 5 N steps
+    force_rate_n_s: float = 200.0  # derived: v_contact_m_s on 5000 N/m makes 150 N/s
+    contact_power_w: float = 0.8  # derived: force_cap_n at v_contact_m_s is 0.6 W
 
 
 DEFAULT = Limits()

@@ -20,6 +20,7 @@ from safety.frames import FrameIndex
 from safety.gate import Gate
 from safety.layout import Layout
 from safety.liveness import Peer
+from safety.load import LoadWatch
 from safety.machine import Machine
 from safety.mark import Mark
 from safety.messages import Command
@@ -107,6 +108,7 @@ class Memory:
     power: Power = field(default_factory=Power)
     contact: ContactWatch = field(default_factory=ContactWatch)
     motion: MotionWatch = field(default_factory=MotionWatch)
+    load: LoadWatch = field(default_factory=LoadWatch)
     stamps: StampTable = field(default_factory=StampTable)
     gate: Gate = field(default_factory=Gate)
     frames: FrameIndex = field(default_factory=FrameIndex)

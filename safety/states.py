@@ -75,6 +75,8 @@ class Cause(IntEnum):
     SERVO_RESTARTED = 46
     ARM_RESTARTED = 47
     LINK_LOST = 48
+    FORCE_RATE_OVER_LIMIT = 49
+    CONTACT_POWER_OVER_LIMIT = 50
 
 
 class PermitKind(IntEnum):

@@ -27,6 +27,7 @@ the remark. **site**: depends on the room.
 |---|---|---|---|---|---|
 """
 _UNITS = (
+    ("_n_s", "N/s"),
     ("_m_s", "m/s"),
     ("_rad_s", "rad/s"),
     ("_ms", "ms"),
@@ -34,6 +35,7 @@ _UNITS = (
     ("_n", "N"),
     ("_m", "m"),
     ("_s", "s"),
+    ("_w", "W"),
 )
 _WIDER = {Wider.UP: "raising", Wider.DOWN: "lowering", Wider.EITHER: "neither"}
 _LINE = re.compile(r"^    (\w+): .*? = (.*?)  # (.*)$", re.MULTILINE)

@@ -78,17 +78,17 @@ def _quick(wanted: Wanted) -> list[Spec]:
     out: list[Spec] = []
     for law in LAWS:
         out += [
-            Spec(Kind.HOLD, law, seconds=3.0),
+            Spec(Kind.HOLD, law, seconds=2.0),
             Spec(Kind.HOLD, law, breathing_m=BREATHING_M, seconds=4.0),
             Spec(Kind.SCAN, law, breathing_m=BREATHING_M, relief_m=RELIEF_M, scan_m_s=SCAN_M_S,
-                 seconds=4.0),
-            Spec(Kind.FREEHAND, law, breathing_m=BREATHING_M, relief_m=0.004, seconds=5.0),
+                 seconds=3.0),
+            Spec(Kind.FREEHAND, law, breathing_m=BREATHING_M, relief_m=0.004, seconds=3.0),
             Spec(Kind.LINK_LOST, law, breathing_m=BREATHING_M, relief_m=0.004, scan_m_s=SCAN_M_S,
                  losses=2),
         ]  # fmt: skip
         out += [Spec(Kind.TOUCH, law, k, seconds=1.5) for k in (200.0, 1000.0)]
         out += [Spec(Kind.FREE, law, command_hz=hz, seconds=2.0) for hz in (200, 50)]
-        out.append(_real(law, 1000, 4.0))
+        out.append(_real(law, 1000, 2.0))
     return out
 
 

@@ -34,8 +34,9 @@ BOOT = 3 << 32
 NO_FRAME = m.FRAME_STAMP.unpack(bytes(m.FRAME_STAMP.size))
 NO_FRAME = replace(NO_FRAME, rtp_timestamp=-1)
 NO_EVENT = m.GUARD_EVENT.unpack(bytes(m.GUARD_EVENT.size))
-FORCE_STEP_N = 3.5
-"""In one arm cycle of 2 ms; below `Limits.force_step_n`."""
+FORCE_RISE_N = 0.3
+FORCE_FALL_N = 3.5
+"""In one arm cycle of 2 ms; below `Limits.force_rate_n_s` and below `Limits.force_step_n`."""
 DOWN_Q = (1.0, 0.0, 0.0, 0.0)  # probe z points down
 
 
@@ -162,10 +163,12 @@ class Rig:
         self.arm_seq += 1
 
     def _feel(self) -> float:
-        """Force rises as fast as tissue can push, so that no bias is suspected."""
-        step = self.force_n - self._felt_n
-        small = abs(step) <= FORCE_STEP_N or not math.isfinite(step)
-        self._felt_n = self.force_n if small else self._felt_n + math.copysign(FORCE_STEP_N, step)
+        """Force changes no faster than a gentle arm on tissue makes it, so that nothing trips."""
+        if math.isfinite(self.force_n) and math.isfinite(self._felt_n):
+            low, high = self._felt_n - FORCE_FALL_N, self._felt_n + FORCE_RISE_N
+            self._felt_n = min(max(self.force_n, low), high)
+        else:
+            self._felt_n = self.force_n
         return self._felt_n
 
     def _servo(self) -> None:
@@ -418,13 +421,13 @@ class Rig:
         return self.allow()
 
 
-_PREPARED: dict[str, Rig] = {}
+_PREPARED: dict[tuple[str, Instrument], Rig] = {}
 
 
-def prepared(stage: str) -> Rig:
+def prepared(stage: str, instrument: Instrument = Instrument.PROBE) -> Rig:
     """A private copy of a rig that was brought to `stage` once: to_connected, to_armed, ..."""
-    if stage not in _PREPARED:
+    if (stage, instrument) not in _PREPARED:
         rig = Rig()
-        getattr(rig, stage)()
-        _PREPARED[stage] = rig
-    return copy.deepcopy(_PREPARED[stage])
+        getattr(rig, stage)(instrument)
+        _PREPARED[stage, instrument] = rig
+    return copy.deepcopy(_PREPARED[stage, instrument])

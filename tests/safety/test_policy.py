@@ -33,7 +33,7 @@ def active() -> Rig:
 def in_contact(force_n: float = 6.0) -> Rig:
     rig = active()
     rig.force_n = force_n
-    rig.run(0.05)
+    rig.run(0.05 + force_n / 140.0)
     assert rig.report.contact == Contact.SKIN
     return rig
 
@@ -977,7 +977,7 @@ def test_local_ends_with_the_faults_that_matter_there(spoil: object, state: Stat
     rig.run(0.5)
     assert rig.state == State.LOCAL, "the console has no say here"
     spoil(rig)  # type: ignore[operator]
-    rig.run(0.05)
+    rig.run(0.25)
     assert rig.state == state
 
 
