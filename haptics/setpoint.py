@@ -172,17 +172,23 @@ class SetPoint:
         self.w_rad_s, self.done_r_rad = kept
         return clamps
 
-    def deviation(self, base_p_m: Vec, base_rot: Mat, *, axis_held: bool) -> Deviation:
+    def deviation(
+        self, base_p_m: Vec, base_rot: Mat, *, axis_held: bool, lift: Vec | None = None
+    ) -> Deviation:
         """How far the probe is from the set-point; the set-point gives way when it is too far.
 
-        `axis_held` False: position along the probe axis belongs to the force controller.
+        `axis_held` False: position along the probe axis belongs to the force controller. `lift`:
+        direction in which the set-point goes along with it (None: the probe axis).
         """
         clamps = Clamp.NONE
         axis = column(base_rot, 2)
         error = sub(self.base_p_target_m, base_p_m)
         feed = apply(self.base_rot_target, self.v_m_s)
         if not axis_held:
-            self.base_p_target_m = sub(self.base_p_target_m, scale(axis, dot(error, axis)))
+            lift = lift or axis
+            gone = scale(lift, dot(error, axis) / dot(lift, axis))
+            self.base_p_target_m = sub(self.base_p_target_m, gone)
+            error = sub(error, gone)
             error, feed = off_axis(error, axis), off_axis(feed, axis)
         if norm(error) > DEVIATION_M:
             short = capped(error, DEVIATION_M)

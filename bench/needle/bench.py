@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bench.kit.model import Case, Figure, Measured, Series, Target
-from bench.needle import cohort, link, rcm
+from bench.needle import cohort, contact, link, rcm
 from bench.needle.cases import Spec, targets
 from bench.needle.patient import draw
 from bench.needle.puncture import Trial, run
@@ -29,6 +29,8 @@ class NeedleBench:
         spec = msgspec.json.decode(case.config, type=Spec)
         if spec.kind == "rcm":
             return _pivot(spec)
+        if spec.kind == "contact":
+            return _pressed(spec)
         if spec.kind == "cut":
             trials = [Trial(draw(spec.first + i), cut_at_s=at) for i, at in enumerate(spec.cuts_s)]
             found = cohort.after_cut([run(trial) for trial in trials])
@@ -52,6 +54,20 @@ def _pivot(spec: Spec) -> Measured:
         figures=(
             Figure("largest deviation", "mm", round(found.max_mm, 5)),
             Figure("rms deviation", "mm", round(found.rms_mm, 5)),
+        ),
+        series=(Series("deviation from the entry point", "mm", found.errors_mm[::10],
+                       line_at=0.2, headline=True),),
+    )  # fmt: skip
+
+
+def _pressed(spec: Spec) -> Measured:
+    found = contact.run(spec.breathing_m)
+    return Measured(
+        figures=(
+            Figure("largest deviation", "mm", round(found.max_mm, 5)),
+            Figure("rms deviation", "mm", round(found.rms_mm, 5)),
+            Figure("tip along the shaft", "mm", round(found.tip_mm, 5)),
+            Figure("force deviation", "N", round(found.force_n, 4)),
         ),
         series=(Series("deviation from the entry point", "mm", found.errors_mm[::10],
                        line_at=0.2, headline=True),),

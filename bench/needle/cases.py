@@ -17,7 +17,7 @@ ABLATION = 100
 QUICK_PATIENTS, QUICK_ABLATION, QUICK_CUTS = 12, 5, 8
 CUTS = 200
 SECONDS_EACH = 1.2
-Kind = Literal["cohort", "cut", "rcm"]
+Kind = Literal["cohort", "cut", "rcm", "contact"]
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -33,6 +33,7 @@ class Spec(msgspec.Struct, frozen=True):
     in_plane_deg: float = 0.0
     off_plane_deg: float = 0.0
     hold: bool = True
+    breathing_m: float = 0.0
     cuts_s: tuple[float, ...] = ()
 
 
@@ -78,6 +79,8 @@ def plan(wanted: Wanted) -> list[Case]:
     cases.append(_case("link-cut", f"link cut for good at {cuts} moments", spec, cuts * 0.7))
     for key, title, changes in PIVOTS:
         cases.append(_case(key, title, msgspec.structs.replace(Spec("rcm"), **changes), 6.0))
+    for key, title, breathing_m in PRESSED:
+        cases.append(_case(key, title, Spec("contact", breathing_m=breathing_m), 8.0))
     return cases
 
 
@@ -95,6 +98,12 @@ PIVOTS: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("without-rcm-rows", "15 and 10 deg without the two rows of the remote centre",
      {"in_plane_deg": 15.0, "off_plane_deg": 10.0, "hold": False}),
 )  # fmt: skip
+
+
+PRESSED: tuple[tuple[str, str, float], ...] = (
+    ("pivot-pressed", "remote centre, 4 deg, probe pressed with 4 N at 600 N/m", 0.0),
+    ("pivot-pressed-breathing", "the same on skin that breathes 8 mm", 0.008),
+)
 
 
 def targets() -> tuple[Target, ...]:
@@ -125,5 +134,9 @@ def targets() -> tuple[Target, ...]:
                "0.12 mm (position servo, P 150)"),
         Target(Group.EFFECT, "remote centre, product's range", "pivot-4", "largest deviation",
                "<=", 0.2, "mm"),
+        Target(Group.EFFECT, "remote centre, pressed", PRESSED[0][0],
+               "largest deviation", "<=", 0.2, "mm"),
+        Target(Group.EFFECT, "remote centre, pressed, breathing", PRESSED[1][0],
+               "largest deviation", "<=", 0.2, "mm"),
     ]  # fmt: skip
     return tuple(rows)

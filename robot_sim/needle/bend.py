@@ -29,7 +29,7 @@ class TipPath:
     across_m: Pair = NONE
     slope_rad: Pair = NONE
     trail: list[tuple[float, Pair, Pair]] = field(default_factory=list)
-    """(s, across, slope) each `STEP_M`: what the needle is pulled back through."""
+    """(s, across, slope) each `STEP_M`: what the needle went through."""
 
     def start(self, across_m: Pair = NONE, slope_rad: Pair = NONE) -> None:
         """At the entry point, with the guide's true offset and direction."""
@@ -67,12 +67,16 @@ class TipPath:
         )
 
     def _back_to(self, s_m: float) -> None:
+        """Back along the curve; what a pivot added shrinks with the length that is left."""
         while len(self.trail) > 1 and self.trail[-1][0] > s_m:
             self.trail.pop()
-        if s_m < self.s_m:
-            self.s_m = s_m
-            if self.trail:
-                _, self.across_m, self.slope_rad = self.trail[-1]
+        ds = s_m - self.s_m
+        self.across_m = _along(self.across_m, self.slope_rad, self.curvature_1_m, ds)
+        self.slope_rad = (
+            self.slope_rad[0] + self.curvature_1_m[0] * ds,
+            self.slope_rad[1] + self.curvature_1_m[1] * ds,
+        )
+        self.s_m = s_m
 
 
 def _along(across: Pair, slope: Pair, curvature: Pair, ds: float) -> Pair:

@@ -12,7 +12,7 @@ import numpy as np
 
 from haptics.iiwa import PROBE_GUIDE_AXIS, PROBE_P_GUIDE_M
 from haptics.needle.pivot import Guide
-from haptics.vec import Mat, Vec, add, apply, dot, scale, sub
+from haptics.vec import Mat, Vec, add, apply, column, dot, scale, sub
 from robot_sim.needle.axis import NeedleAxis
 from robot_sim.needle.bend import TipPath
 from robot_sim.needle.force import NeedleForce
@@ -38,9 +38,26 @@ class NeedleReading:
     v_m_s: float
     force_n: float
     entry_m: float
-    """Depth from home at which the needle met the skin; -1: it has not."""
+    """Where on the guide the skin is, from home; -1: the needle has not met it."""
     tip_m: Vec
     """Probe frame, bent as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the needle went in.
+
+    Skin and probe are pressed together: the entry point goes with the probe along the probe's axis.
+    """
+
+    base_p_entry_m: Vec
+    base_p_probe_m: Vec
+    base_z: Vec
+
+    def entry_now(self, base_p_probe_m: Vec) -> Vec:
+        """The entry point when the probe is here (base frame)."""
+        lift_m = dot(sub(base_p_probe_m, self.base_p_probe_m), self.base_z)
+        return add(self.base_p_entry_m, scale(self.base_z, lift_m))
 
 
 class NeedleUnit:
@@ -55,6 +72,8 @@ class NeedleUnit:
         self._path = TipPath(curvature, mechanics.foundation_1_m)
         self._entry_m = NOT_MET
         self._base_axis: Vec | None = None
+        self._place: Place | None = None
+        self._inserted_m = self._turned_rad = 0.0
         self.axial_n = 0.0
         """True force on the patient along the axis."""
         self._rng = np.random.default_rng(seed + 77)
@@ -80,10 +99,12 @@ class NeedleUnit:
             self._find_skin(now_ns, base_p_probe_m, base_rot_probe, base_axis)
         if self._entry_m < 0.0:
             return
+        self._slide(base_p_probe_m, base_rot_probe, base_axis)
         inserted = self.axis.depth_m - self._entry_m
         self._turn(base_rot_probe, base_axis)
         self._path.move_to(max(0.0, inserted))
-        self.axial_n = self._force.update(inserted, self.axis.v_m_s, dt_s)
+        self.axial_n = self._force.update(inserted, (inserted - self._inserted_m) / dt_s, dt_s)
+        self._inserted_m = inserted
         if inserted < -0.002:
             self._reset()
 
@@ -97,7 +118,8 @@ class NeedleUnit:
         if not self._noise:
             self._noise = self._rng.normal(0.0, CELL_SD_N, _BLOCK).tolist()
         straight = add(GUIDE.probe_p_home_m, scale(GUIDE.probe_axis, self.axis.depth_m))
-        n, y = self._path.across_m
+        # Beside the guide as it is turned now: the path is known beside the guide at the entry.
+        n, y = self._path.across_m[0] - self._path.s_m * self._turned_rad, self._path.across_m[1]
         tip = add(straight, add(scale(IN_PLANE, n), scale(OFF_PLANE, y)))
         return NeedleReading(
             self.axis.depth_m, self.axis.v_m_s, self.axial_n + self._noise.pop(), self._entry_m, tip
@@ -107,7 +129,8 @@ class NeedleUnit:
         """Out of the skin: the next insertion is a new one."""
         if self._entry_m < 0.0 and self.axial_n == 0.0:
             return
-        self._entry_m, self._base_axis, self.axial_n = NOT_MET, None, 0.0
+        self._entry_m, self._base_axis, self._place, self.axial_n = NOT_MET, None, None, 0.0
+        self._turned_rad = 0.0
         self._force = NeedleForce(self._force.layers)
         self._path = TipPath(self._path.curvature_1_m, self._path.foundation_1_m)
 
@@ -126,15 +149,25 @@ class NeedleUnit:
         cosine = -dot(axis, skin_normal(self._scene, at[0], at[1]))
         self._force.stretch = 1.0 / max(0.3, cosine)
         self._entry_m = high
+        self._inserted_m, self._turned_rad = depth - high, 0.0
         self._base_axis = axis
+        self._place = Place(add(at, self._scene.surface.base_p_patient_m), p, column(rot, 2))
         self._path.start()
 
     def _over_skin_m(self, patient_p_m: Vec, now_ns: int) -> float:
         return patient_p_m[2] - skin_z_m(self._scene, patient_p_m[0], patient_p_m[1], now_ns)
 
+    def _slide(self, p: Vec, rot: Mat, axis: Vec) -> None:
+        """The guide moved along the shaft since the entry."""
+        if self._place is not None:
+            home = add(p, apply(rot, GUIDE.probe_p_home_m))
+            self._entry_m = dot(sub(self._place.entry_now(p), home), axis)
+
     def _turn(self, rot: Mat, axis: Vec) -> None:
         """The guide turned in its plane since the last step: the shaft follows."""
         if self._base_axis is not None:
             side = apply(rot, IN_PLANE)
-            self._path.pivot(dot(sub(axis, self._base_axis), side))
+            turn_rad = dot(sub(axis, self._base_axis), side)
+            self._path.pivot(turn_rad)
+            self._turned_rad += turn_rad
         self._base_axis = axis

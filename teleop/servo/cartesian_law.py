@@ -109,7 +109,8 @@ class CartesianLaw:
     def _goal(self, s: Situation, axis: AxisMotion) -> tuple[Goal, Clamp]:
         """What the drive should do with the probe, and whether the workspace bounds it."""
         position, rot = s.arm.base_p_probe_m, s.base_rot_probe
-        deviation = self._s.point.deviation(position, rot, axis_held=axis.held)
+        lift = s.turn.base_z if s.turn is not None else None
+        deviation = self._s.point.deviation(position, rot, axis_held=axis.held, lift=lift)
         v = add(velocity(deviation), scale(column(rot, 2), axis.v_m_s))
         free_v = v
         if s.mode is Mode.OPERATE:
@@ -143,9 +144,9 @@ class CartesianLaw:
         if s.mode is not Mode.OPERATE:
             point.freeze(s.dt_s)
             return Clamp.NONE
-        if s.turn_rad_s is not None:
+        if s.turn is not None:
             point.follow_none(hand)
-            turn_about_entry(point, s.turn_rad_s, s.dt_s)
+            turn_about_entry(point, s.turn, s.dt_s)
             return Clamp.NONE
         free = axis.held and self._s.axis.contact.state is ContactState.FREE
         caps = self._caps(s)

@@ -135,8 +135,7 @@ class ServoCore:
             return self._outputs(inputs, motion, brake=mode is Mode.BRAKE, needle_v_m_s=0.0)
         self._s.drove = True
         clamps = needle.drive(self._s.needle, situation, self._limits)
-        if situation.mode is Mode.OPERATE and inputs.permit.command.mode == needle.NEEDLE_MODE:
-            situation = replace(situation, turn_rad_s=self._s.needle.turn_rad_s)
+        situation = replace(situation, turn=needle.turn(self._s.needle, situation))
         motion = self._law.drive(situation)
         self._s.touch.observe(motion.contact in TOUCHING, situation.permit.new_contact)
         return self._outputs(inputs, motion, False, self._s.needle.v_m_s, clamps)

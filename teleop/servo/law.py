@@ -15,6 +15,17 @@ from teleop.servo.permit_gate import Mode
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Turn of the needle guide about the entry point."""
+
+    rad_s: float
+    entry_m: float
+    """Where on the guide that point is, from home."""
+    base_z: Vec
+    """Direction in which the skin moves: the probe's axis when the needle left home."""
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """Everything a law may look at in one cycle."""
 
@@ -25,9 +36,8 @@ class Situation:
     base_rot_probe: Mat
     permit: Permit
     """In YIELD: the last accepted one; only what already happened may be taken from it."""
-    turn_rad_s: float | None = None
-    """Needle mode: turn the guide about the entry point at this speed; the hand does not move the
-    probe. None: probe mode."""
+    turn: Turn | None = None
+    """Needle work: the hand does not move the probe. None: probe work."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """The needle in servo: axis speed by the needle law, breathing gate, turn about the entry point.
 
 In needle mode the hand does not move the probe: its speed along the guide is the command's needle
-speed, and turning the hand about the probe's y axis pivots the guide in the picture's plane.
+speed, and turning the hand about the probe's y axis pivots the guide in the picture's plane. The
+guide slides along the shaft meanwhile (haptics/needle/pivot.py); the axis takes that back, so that
+a turn leaves the tip as deep as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from haptics.iiwa import PROBE_ENTRY_M, PROBE_GUIDE_AXIS, PROBE_P_GUIDE_M
 from haptics.needle.aim import PIVOT_MAX_RAD
 from haptics.needle.axis_law import NeedleCaps, NeedleLaw, NeedleSample
 from haptics.needle.breathing import BreathingGate
-from haptics.needle.pivot import Guide, entry_at
+from haptics.needle.pivot import Guide, entry_at, keep_height, slid_m
 from haptics.setpoint import SetPoint
 from haptics.vec import (
     ZERO,
@@ -34,7 +36,7 @@ from haptics.vec import (
 from haptics.vec import apply_transposed as transposed
 from safety.limits import Limits
 from safety.states import Clamp
-from teleop.servo.law import Situation
+from teleop.servo.law import Situation, Turn
 from teleop.servo.permit_gate import Mode
 
 NEEDLE_MODE = 1
@@ -57,13 +59,17 @@ class NeedleState:
     open: float = 0.0
     placed: bool = False
     base_p_ref_m: Vec = ZERO
-    base_x_ref: Vec = (1.0, 0.0, 0.0)
     base_z_ref: Vec = (0.0, 0.0, 1.0)
+    base_x_home: Vec = (1.0, 0.0, 0.0)
+    base_z_home: Vec = (0.0, 0.0, 1.0)
+    """How the probe was turned when the needle left home."""
     pressed_s: float = 0.0
     """Time in contact: landing is no breathing."""
     pivot_rad: float = 0.0
     """Measured turn in the picture's plane since the needle left home."""
     turn_rad_s: float = 0.0
+    slid_m: float = 0.0
+    """How far the turn slid the guide along the shaft, into the patient."""
     v_m_s: float = 0.0
 
 
@@ -77,15 +83,17 @@ def follow(n: NeedleState, s: Situation) -> None:
     if not n.placed or (home and (moved > PLACE_M or turned > PLACE_RAD)):
         n.placed = True
         n.base_p_ref_m, n.base_z_ref = entry, z
-        n.base_x_ref = column(s.base_rot_probe, 0)
         n.gate.restart()
+    if home:
+        n.base_x_home, n.base_z_home = column(s.base_rot_probe, 0), z
     n.pressed_s = n.pressed_s + s.dt_s if s.arm.force_n[2] > PRESSED_N else 0.0
     if n.pressed_s < LANDED_S:
         n.gate.restart()
     # Pivoting leaves the entry point where it is, so only breathing moves it along the axis.
     height_m = dot(sub(n.base_p_ref_m, entry), n.base_z_ref)
     n.open = n.gate.update(height_m, s.dt_s)
-    n.pivot_rad = math.asin(max(-1.0, min(1.0, dot(z, n.base_x_ref))))
+    n.pivot_rad = math.asin(max(-1.0, min(1.0, dot(z, n.base_x_home))))
+    n.slid_m = slid_m(GUIDE, PROBE_ENTRY_M, n.pivot_rad)
 
 
 def drive(n: NeedleState, s: Situation, limits: Limits) -> Clamp:
@@ -95,20 +103,31 @@ def drive(n: NeedleState, s: Situation, limits: Limits) -> Clamp:
         rest(n, s)
         return Clamp.NONE
     known = math.isfinite(s.arm.needle_force_n) and math.isfinite(s.arm.needle_depth_m)
+    advance = s.permit.needle_advance and known
+    # Neither the axis nor the tip goes beyond the plan.
     caps = NeedleCaps(
         v_m_s=limits.needle_v_m_s,
         force_n=limits.needle_force_n,
-        goal_m=s.permit.needle_goal_m,
-        advance=s.permit.needle_advance and known,
+        goal_m=s.permit.needle_goal_m + min(0.0, n.slid_m),
+        advance=advance,
         gate=n.open,
     )
     force_n = s.arm.needle_force_n if known else 0.0
-    depth_m = s.arm.needle_depth_m if known else 0.0
+    depth_m = s.arm.needle_depth_m + n.slid_m if known else 0.0
     wanted = s.permit.command.needle_v_m_s
     motion = n.law.update(NeedleSample(s.now_ns, s.dt_s, wanted, depth_m, force_n), caps)
-    n.v_m_s = motion.v_m_s
     _turn(n, s)
+    v_m_s = motion.v_m_s + _taken_back_m_s(n, s)
+    n.v_m_s = max(-limits.needle_v_m_s, min(limits.needle_v_m_s if advance else 0.0, v_m_s))
     return motion.clamps
+
+
+def _taken_back_m_s(n: NeedleState, s: Situation) -> float:
+    """Speed of the axis that keeps the tip where it is while the guide slides."""
+    if n.turn_rad_s == 0.0 or s.dt_s <= 0.0 or not s.arm.needle_depth_m > HOME_M:
+        return 0.0
+    then_m = slid_m(GUIDE, PROBE_ENTRY_M, n.pivot_rad + n.turn_rad_s * s.dt_s)
+    return (n.slid_m - then_m) / s.dt_s
 
 
 def rest(n: NeedleState, s: Situation) -> None:
@@ -128,14 +147,23 @@ def _turn(n: NeedleState, s: Situation) -> None:
     n.turn_rad_s = slew(n.turn_rad_s, wanted, 4.0 * step if slower else step)
 
 
-def turn_about_entry(point: SetPoint, turn_rad_s: float, dt_s: float) -> None:
-    """Turn the set-point about the entry point; without a turn it comes to rest."""
+def turn(n: NeedleState, s: Situation) -> Turn | None:
+    """What the needle's work makes of the set-point; None: the hand moves the probe."""
+    if s.mode is not Mode.OPERATE or s.permit.command.mode != NEEDLE_MODE:
+        return None
+    return Turn(n.turn_rad_s, PROBE_ENTRY_M - n.slid_m, n.base_z_home)
+
+
+def turn_about_entry(point: SetPoint, turn: Turn, dt_s: float) -> None:
+    """Turn the set-point about the entry point at its height; without a turn it comes to rest."""
+    turn_rad_s = turn.rad_s
     if turn_rad_s == 0.0:
         point.freeze(dt_s)
         return
     rot, p = point.base_rot_target, point.base_p_target_m
     w = scale(column(rot, 1), turn_rad_s)
-    v = cross(w, sub(p, entry_at(GUIDE, p, rot, PROBE_ENTRY_M)))
+    v = cross(w, sub(p, entry_at(GUIDE, p, rot, turn.entry_m)))
+    v = keep_height(GUIDE, rot, v)
     point.base_p_target_m = add(p, scale(v, dt_s))
     turned = multiply(rot, exp((0.0, turn_rad_s * dt_s, 0.0)))
     point.base_rot_target = orthonormal(turned)

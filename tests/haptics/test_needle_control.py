@@ -9,14 +9,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from haptics.iiwa import PROBE_ENTRY_M, PROBE_GUIDE_AXIS, PROBE_P_GUIDE_M
 from haptics.needle.aim import PIVOT_MAX_RAD, Aim
 from haptics.needle.axis_law import NeedleCaps, NeedleLaw, NeedleSample
 from haptics.needle.beam import tip_follows
 from haptics.needle.breathing import LEARN_S, BreathingGate
-from haptics.needle.pivot import Guide, entry_at, entry_error_m, pivot_twist
+from haptics.needle.pivot import (
+    Guide,
+    entry_at,
+    entry_error_m,
+    keep_height,
+    pivot_twist,
+    slid_m,
+)
 from haptics.needle.puncture import PunctureDetector
 from haptics.needle.stiffness import LayerStiffness
-from haptics.vec import EYE, add, exp, multiply, norm, scale
+from haptics.vec import (
+    EYE,
+    add,
+    apply,
+    column,
+    cross,
+    dot,
+    exp,
+    from_quat,
+    multiply,
+    norm,
+    orthonormal,
+    scale,
+    sub,
+)
 from robot_sim.needle.bend import TipPath
 from robot_sim.needle.force import NeedleForce, membrane_depth_m, membrane_n
 from robot_sim.needle.layers import ABDOMEN
@@ -188,7 +210,34 @@ def test_small_depth_deflection_is_half_curvature_times_depth_squared() -> None:
     path.move_to(0.08)
     assert path.across_m[0] == pytest.approx(0.5 * 1.2 * 0.08**2, rel=1e-6)
     path.move_to(0.0)
-    assert path.across_m == (0.0, 0.0), "withdrawn through its own channel"
+    assert path.across_m == pytest.approx((0.0, 0.0), abs=1e-9), "through its own channel"
+
+
+def test_a_needle_that_gives_way_by_a_micrometre_keeps_what_a_pivot_did() -> None:
+    path = TipPath((1.2, 0.0), 10.0)
+    path.start()
+    path.move_to(0.03)
+    path.pivot(0.05)
+    turned_m = path.across_m[0]
+    path.move_to(0.03 - 1e-6)
+    assert path.across_m[0] == pytest.approx(turned_m, abs=1e-6)
+
+
+def test_a_turn_at_the_skins_height_slides_the_guide_along_the_shaft() -> None:
+    """Against a fine sum of small steps of `keep_height`."""
+    guide, steps, turn = Guide(PROBE_P_GUIDE_M, PROBE_GUIDE_AXIS), 20_000, 0.07
+    p, rot = (0.5, 0.1, 0.2), from_quat((1.0, 0.0, 0.0, 0.0))
+    entry = entry_at(guide, p, rot, PROBE_ENTRY_M)
+    for i in range(steps):
+        at_m = PROBE_ENTRY_M - slid_m(guide, PROBE_ENTRY_M, turn * i / steps)
+        w = scale(column(rot, 1), turn / steps)
+        v = keep_height(guide, rot, cross(w, sub(p, entry_at(guide, p, rot, at_m))))
+        assert abs(dot(v, column(rot, 2))) < 1e-12
+        p, rot = add(p, v), orthonormal(multiply(rot, exp((0.0, turn / steps, 0.0))))
+    assert norm(entry_error_m(guide, p, rot, entry)) < 1e-6
+    home = add(p, apply(rot, guide.probe_p_home_m))
+    depth_m = dot(sub(entry, home), apply(rot, guide.probe_axis))
+    assert PROBE_ENTRY_M - depth_m == pytest.approx(slid_m(guide, PROBE_ENTRY_M, turn), abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(20))
