@@ -102,13 +102,22 @@ class Book:
 
     def store(self) -> bool:
         """Sign what is new and bring it to the disk; False: the disk refuses, it is kept."""
+        self.collect()
+        return self.flush()
+
+    def collect(self) -> None:
+        """Sign what is new and put it in the queue for the disk."""
         self.log.sign(utc_ms())
         self._waiting += self.log.take_lines()
         if len(self._waiting) > MOST_WAITING:
             raise BookError(f"{self.path}: {self.error}; too much waits for the disk.")
-        if not self._waiting:
+
+    def flush(self) -> bool:
+        """Write the queue (in any one thread); False: the disk refuses, everything is kept."""
+        count = len(self._waiting)
+        data = b"".join(line + b"\n" for line in self._waiting[:count])
+        if not data:
             return True
-        data = b"".join(line + b"\n" for line in self._waiting)
         try:
             os.ftruncate(self._file, self._bytes)  # what a failed try has left
             written = os.pwrite(self._file, data, self._bytes)
@@ -119,7 +128,7 @@ class Book:
             self.error = error.strerror or str(error)
             return False
         self._bytes += len(data)
-        self._waiting.clear()
+        del self._waiting[:count]
         self.error = ""
         return True
 

@@ -41,8 +41,8 @@ class Desk:
         """The newest head for everybody; only what is on the disk is shown."""
         if not self._book.store():
             return []
-        shown = ((number, witness) for number, (witness, _) in self._open.items())
-        return [(number, to_text(witness.present(utc_ms()))) for number, witness in shown]
+        shown = ((number, witness.present()) for number, (witness, _) in self._open.items())
+        return [(number, to_text(head)) for number, head in shown if head is not None]
 
     def take(self, session: int, text: str) -> str:
         """What a console says; returns the answer, empty when there is none."""

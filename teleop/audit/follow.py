@@ -22,6 +22,8 @@ WATCHED = (
     "limits_widened", "needle_plan", "needle_goal_m",
 )  # fmt: skip
 STOPS = frozenset({State.HOLD, State.SAFE_STOP, State.ESTOP, State.FAULT})
+QUIET = frozenset({State.INIT, State.IDLE, State.CONNECTED, State.QUALIFIED})
+"""Nothing moves or may move: changes among these are no entries (a bad link makes many)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,9 @@ def changes(before: Decided | None, now: Decided) -> Iterator[Fact]:
         widened = "widened" if now.limits_widened else ""
         yield Fact(Kind.LIMITS, value=now.limits_hash, detail=widened)
     if before is None:
-        yield Fact(Kind.STATE, name=now.state.name)
+        stopped = now.state in STOPS
+        kind, cause = (Kind.STOPPED, now.first_out.name) if stopped else (Kind.STATE, "")
+        yield Fact(kind, now.session, now.state.name, now.epoch, cause)
         return
     if now.consent != before.consent:
         yield Fact(Kind.ALLOWED if now.consent else Kind.REVOKED, now.session, value=now.epoch)
@@ -115,7 +119,7 @@ def changes(before: Decided | None, now: Decided) -> Iterator[Fact]:
 def _state_change(before: Decided, now: Decided) -> Iterator[Fact]:
     if now.state in STOPS and (now.state, now.first_out) != (before.state, before.first_out):
         yield Fact(Kind.STOPPED, now.session, now.state.name, now.epoch, now.first_out.name)
-    elif now.state != before.state:
+    elif now.state != before.state and not {now.state, before.state} <= QUIET:
         yield Fact(Kind.STATE, now.session, now.state.name, now.epoch)
 
 

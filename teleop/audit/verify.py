@@ -164,12 +164,12 @@ def _contradictions(a: StoredLog, b: StoredLog) -> list[Finding]:
     return out[:20] + _unshared(a, b) + _unshared(b, a)
 
 
-def _facts(log: StoredLog) -> set[tuple[str, str, str]]:
-    """What both sites can see: engagements (by epoch) and stops (by state and cause)."""
-    out = set()
+def _facts(log: StoredLog) -> set[tuple[str, ...]]:
+    """What both sites can see: engagements by number, stops by state and cause."""
+    out: set[tuple[str, ...]] = set()
     for entry, _ in log.entries:
         if entry.kind is Kind.ENGAGED:
-            out.add(("engaged", str(entry.value), entry.detail))
+            out.add(("engaged", str(entry.value)))
         elif entry.kind is Kind.STOPPED:
             out.add(("stopped", entry.name, entry.detail))
     return out
@@ -188,7 +188,7 @@ def _unshared(robot: StoredLog, expert: StoredLog) -> list[Finding]:
     return [
         Finding(
             Fault.CONTRADICTION,
-            f"{expert.header.origin} saw {' '.join(fact).strip()}; {robot.header.origin} does not "
+            f"{expert.header.origin} saw {' '.join(fact)}; {robot.header.origin} does not "
             "have it",
         )
         for fact in sorted(_facts(expert) - facts)

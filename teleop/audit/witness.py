@@ -88,9 +88,11 @@ class Witness:
         self.cosigner = ""
         """The other site's key; it cannot change during a conversation."""
 
-    def present(self, utc_ms: int) -> Shown:
-        """Show the newest head; the proof begins at the head that was signed last."""
-        head = self._log.sign(utc_ms)
+    def present(self) -> Shown | None:
+        """The newest head, proven to continue the one that was countersigned last; None: none."""
+        head = self._log.head
+        if head is None:
+            return None
         first = min(self.confirmed, head.size)
         proof = self._log.tree.consistency(first, head.size) if first else []
         log = self._log

@@ -27,6 +27,7 @@ def run_handle(wanted: Wanted) -> tuple[int, str]:
     from teleop.console.run import door_of, run_console
     from teleop.console.session import Options
     from teleop.drivers.handles import HANDLES
+    from teleop.supervisor.rundir import default_state_folder
 
     if wanted.language not in ("en", "zh"):
         return 2, f"--lang {wanted.language}: en and zh are known"
@@ -48,5 +49,6 @@ def run_handle(wanted: Wanted) -> tuple[int, str]:
         run_dir=wanted.run_dir or Path(),
         door=door,
         auto_s=wanted.auto_s,
+        audit=default_state_folder("console"),
     )
     return run_console(options, Texts(wanted.language))

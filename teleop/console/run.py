@@ -16,6 +16,7 @@ import uvloop
 from haptics.bilateral.handle import HandleError
 from haptics.errors import HapticsError
 from safety.states import State
+from teleop.audit.errors import AuditError
 from teleop.console.errors import ConsoleError
 from teleop.console.session import HandleSession, Options
 from teleop.scripted.client import ClientError, Door
@@ -76,6 +77,13 @@ async def _session(options: Options, folder: Path, words: Words) -> None:
         await session.close()
 
 
+def _warn(session: HandleSession, words: Words) -> None:
+    """The robot's log cannot be believed: the person must know."""
+    if session.audit is not None and session.audit.problem:
+        sys.stdout.write("\n" + words("audit.warning", problem=session.audit.problem) + "\n")
+        session.audit.problem = ""  # said once
+
+
 async def _until_done(
     session: HandleSession, options: Options, leave: asyncio.Event, words: Words
 ) -> None:
@@ -85,6 +93,7 @@ async def _until_done(
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(leave.wait(), LINE_S)
         session.check()
+        _warn(session, words)
         text = line_of(session, words)
         sys.stdout.write(f"\r\x1b[K{text}" if terminal else f"{text}\n")
         sys.stdout.flush()
@@ -104,6 +113,6 @@ def run_console(options: Options, words: Words) -> tuple[int, str]:
     try:
         with tempfile.TemporaryDirectory(prefix="teleop-console-") as folder:
             uvloop.run(_session(options, Path(folder), words))
-    except (ClientError, ConsoleError, HandleError, HapticsError) as error:
+    except (AuditError, ClientError, ConsoleError, HandleError, HapticsError) as error:
         return 1, str(error)
     return 0, ""

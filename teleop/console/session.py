@@ -35,6 +35,7 @@ from teleop.console.view import (
     shown_of,
 )
 from teleop.console.window import Window
+from teleop.scripted.audit import AuditTalk
 from teleop.scripted.client import ClientError, Door, PageClient
 from teleop.scripted.eyes import Eyes
 from teleop.scripted.link import ConsoleLink, every
@@ -62,6 +63,8 @@ class Options:
     run_dir: Path
     """Run folder of a demo on this machine; used when `door` is None."""
     door: Door | None = None
+    audit: Path | None = None
+    """Folder of this console's audit log; None: it keeps none."""
     auto_s: float = 0.0
     """Simulated person: how long to work; 0: a person holds the handle."""
 
@@ -79,9 +82,11 @@ class HandleSession:
         self._from_loop = Mailbox(folder / HAND_FILE, HAND_SIDE)
         self._to_person = Mailbox(folder / PERSON_FILE, SIM_PERSON)
         self._options, self._folder = options, folder
+        self.audit = AuditTalk(options.audit) if options.audit is not None else None
         self.link = ConsoleLink(
             lambda take: PageClient(options.run_dir, Role.CONSOLE, take, options.door),
             self._on_heartbeat, self._on_telemetry, self._on_force,
+            self.audit.message if self.audit is not None else lambda _: None,
         )  # fmt: skip
         self.window = Window(self._on_seen, self._on_window_event)
         self.person = Person() if options.auto_s > 0.0 else None
@@ -115,6 +120,8 @@ class HandleSession:
             self.link.keep_open, self._send_loop, self._look_loop, self._tell_loop,
         )  # fmt: skip
         self._tasks = [asyncio.create_task(loop()) for loop in loops]  # type: ignore[arg-type]
+        if self.audit is not None:
+            self._tasks.append(asyncio.create_task(self.audit.run(self.link.page)))
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -124,6 +131,8 @@ class HandleSession:
             self._process.end()
         await self.window.close()
         await self.link.close()
+        if self.audit is not None:
+            self.audit.close()
 
     def check(self) -> None:
         """Raise what ended a part of the session."""
@@ -164,6 +173,8 @@ class HandleSession:
             telemetry = self._decoder.decode(data)
             self._shown = shown_of(telemetry)
             Cause(telemetry.first_out)
+            if self.audit is not None:
+                self.audit.telemetry(telemetry)
         except (msgspec.MsgspecError, ValueError):
             self.unreadable += 1
             return
@@ -193,6 +204,8 @@ class HandleSession:
         if name not in ("MARK_ANSWER", "ACKNOWLEDGE"):
             self.unreadable += 1
             return
+        if self.audit is not None:
+            self.audit.acted(name, arg)
         task = asyncio.create_task(self.link.page.event(name, arg))
         self._events.add(task)
         task.add_done_callback(self._events.discard)

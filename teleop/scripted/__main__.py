@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvloop
 
+from teleop.audit.errors import AuditError
 from teleop.config import ConfigError, read_run
 from teleop.processes import spec
 from teleop.scripted import run
@@ -33,6 +34,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, required=True, help="about how long, 5 or more")
     parser.add_argument("--trajectory", type=Path, help="tracked sequence (.igs.mha)")
     parser.add_argument("--result", type=Path, required=True, help="where the verdict goes (JSON)")
+    parser.add_argument("--audit", type=Path, help="folder of the expert's audit log")
     parser.add_argument("--life", type=int, default=-1, help="pipe of the supervisor")
     return parser.parse_args()
 
@@ -41,7 +43,7 @@ async def _supervised(arguments: argparse.Namespace, path: HandPath) -> run.Resu
     """Scan until done, or until the supervisor asks to leave (SIGTERM) or is gone (pipe)."""
     loop = asyncio.get_running_loop()
     seconds = max(SECONDS_MIN, arguments.seconds)
-    task = asyncio.create_task(run.scan(arguments.run, path, seconds))
+    task = asyncio.create_task(run.scan(arguments.run, path, seconds, arguments.audit))
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     if arguments.life >= 0:
         loop.add_reader(arguments.life, _supervisor_gone, loop, arguments.life, task)
@@ -71,7 +73,11 @@ def main() -> int:
     with contextlib.suppress(OSError):  # without the right to it the scan runs as it is
         os.setpriority(os.PRIO_PROCESS, 0, spec("gateway").nice)
     use_addresses(bind_addresses(config.network.bind))
-    result = uvloop.run(_supervised(arguments, path))
+    try:
+        result = uvloop.run(_supervised(arguments, path))
+    except AuditError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     run.write(result, arguments.result)
     if result.error:
         sys.stderr.write(f"{result.error}\n")

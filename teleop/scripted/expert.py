@@ -9,6 +9,7 @@ import msgspec
 
 from safety.frame import pack
 from safety.states import Cause, ContactState, State, Step
+from teleop.scripted.audit import AuditTalk
 from teleop.scripted.client import ClientError, PageClient
 from teleop.scripted.console import Console, Presented
 from teleop.scripted.eyes import Eyes
@@ -39,12 +40,15 @@ def sample_of(t: Telemetry) -> Sample:
 class ScriptedExpert:
     """Joins, watches, commands; its score is complete when `done`."""
 
-    def __init__(self, run_dir: Path, path: HandPath) -> None:
+    def __init__(self, run_dir: Path, path: HandPath, audit: AuditTalk | None = None) -> None:
+        """`audit`: the log of the expert's site, if it keeps one."""
         self._path = path
+        self._audit = audit
         self.link = ConsoleLink(
             lambda take: PageClient(run_dir, Role.CONSOLE, take),
             self._on_heartbeat,
             self._on_telemetry,
+            on_message=audit.message if audit is not None else lambda _: None,
         )
         self._decoder = msgspec.msgpack.Decoder(Telemetry)
         self._tasks: list[asyncio.Task[None]] = []
@@ -74,6 +78,8 @@ class ScriptedExpert:
         self._blind_ns = round(welcome.limits.get("image_stale_ms", BLIND_MS) * 1e6)
         loops = (self._send_loop, self._look_loop, self.link.keep_open)
         self._tasks = [asyncio.create_task(loop()) for loop in loops]
+        if self._audit is not None:
+            self._tasks.append(asyncio.create_task(self._audit.run(self.link.page)))
 
     def finish(self) -> None:
         """Time to lift off."""
@@ -85,6 +91,8 @@ class ScriptedExpert:
         for task in self._tasks:
             task.cancel()
         await self.link.close()
+        if self._audit is not None:
+            self._audit.close()
 
     def failure(self) -> BaseException | None:
         """What ended one of the tasks, if anything did."""
@@ -114,6 +122,8 @@ class ScriptedExpert:
         try:
             telemetry = self._decoder.decode(data)
             sample = sample_of(telemetry)
+            if self._audit is not None:
+                self._audit.telemetry(telemetry)
         except (msgspec.MsgspecError, ValueError):
             self.unreadable += 1
             return
@@ -160,3 +170,5 @@ class ScriptedExpert:
             return
         for act in self.console.look(now, seen_of(self._telemetry), self.eyes.mark):
             await self.link.page.event(act.kind.name, act.arg)
+            if self._audit is not None:
+                self._audit.acted(act.kind.name, act.arg)

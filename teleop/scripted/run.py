@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from teleop.scripted.audit import AuditTalk
 from teleop.scripted.client import ClientError
 from teleop.scripted.expert import ScriptedExpert
 from teleop.scripted.hand import Path as HandPath
@@ -41,9 +42,15 @@ class Result:
         return json.dumps(asdict(self), indent=1)
 
 
-async def scan(run_dir: Path, path: HandPath, seconds: float) -> Result:
-    """Run expert and nurse for about `seconds`; never raises for what goes wrong on the way."""
-    nurse, expert = ScriptedNurse(run_dir), ScriptedExpert(run_dir, path)
+async def scan(
+    run_dir: Path, path: HandPath, seconds: float, log_folder: Path | None = None
+) -> Result:
+    """Run expert and nurse for about `seconds`; never raises for what goes wrong on the way.
+
+    `log_folder`: where the expert's site keeps its audit log. BookError: it cannot be written.
+    """
+    audit = AuditTalk(log_folder) if log_folder is not None else None
+    nurse, expert = ScriptedNurse(run_dir), ScriptedExpert(run_dir, path, audit)
     start_ns = now_ns()
     error = ""
     try:
@@ -57,6 +64,8 @@ async def scan(run_dir: Path, path: HandPath, seconds: float) -> Result:
     finally:
         await expert.close()
         await nurse.close()
+    if audit is not None and audit.problem:
+        error = error or f"the robot's audit log: {audit.problem}"
     return _judge(nurse, expert, start_ns, error)
 
 

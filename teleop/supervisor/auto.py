@@ -24,9 +24,15 @@ class Script:
     """The running script."""
 
     def __init__(
-        self, run_dir: Path, supervisor: Supervisor, seconds: float, trajectory: Path | None
+        self,
+        run_dir: Path,
+        supervisor: Supervisor,
+        seconds: float,
+        trajectory: Path | None,
+        log_folder: Path,
     ) -> None:
-        extra = ["--seconds", f"{seconds:g}", "--result", str(run_dir / RESULT)]
+        """`log_folder`: where the expert's site keeps its audit log."""
+        extra = ["--audit", str(log_folder), "--seconds", f"{seconds:g}", "--result", str(run_dir / RESULT)]
         if trajectory is not None:
             extra += ["--trajectory", str(trajectory.absolute())]
         self._supervisor = supervisor

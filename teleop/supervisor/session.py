@@ -69,6 +69,11 @@ class Options:
     """Consent of the patient (docs/audit.md); None: a simulated one, for simulated arms only."""
 
 
+def expert_folder(state: Path) -> Path:
+    """Where the scripted expert, who stands for the other site, keeps its audit log."""
+    return state.with_name(f"{state.name}-expert")
+
+
 class Session:
     """Runs one session."""
 
@@ -193,8 +198,9 @@ class Session:
         if self._options.auto_s > 0:
             self._view.say("cli.auto_running", seconds=f"{self._options.auto_s:.0f}")
             script = auto.Script(
-                run_dir, supervisor, self._options.auto_s, self._options.trajectory
-            )
+                run_dir, supervisor, self._options.auto_s, self._options.trajectory,
+                expert_folder(self._options.state_folder),
+            )  # fmt: skip
         while signals.count == 0 and (script is None or script.running()):
             supervisor.wait((signals.fd,), READ_S)
             self._show(supervisor, reader)

@@ -47,7 +47,10 @@ def site(origin: str, key: DeviceKey) -> Site:
 
 def exchange(one: Site, other: Site) -> None:
     """`one` shows its head, `other` signs it."""
-    seen = other.witness.take(one.witness.present(one.ms), other.ms, other.ms)
+    one.log.sign(one.ms)
+    shown = one.witness.present()
+    assert shown is not None
+    seen = other.witness.take(shown, other.ms, other.ms)
     one.witness.countersigned(seen, one.ms, one.ms)
 
 
