@@ -188,8 +188,7 @@ def _unshared(robot: StoredLog, expert: StoredLog) -> list[Finding]:
     return [
         Finding(
             Fault.CONTRADICTION,
-            f"{expert.header.origin} saw {' '.join(fact)}; {robot.header.origin} does not "
-            "have it",
+            f"{expert.header.origin} saw {' '.join(fact)}; {robot.header.origin} does not have it",
         )
         for fact in sorted(_facts(expert) - facts)
     ][:20]

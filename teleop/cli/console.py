@@ -27,6 +27,8 @@ def run_handle(wanted: Wanted) -> tuple[int, str]:
     from teleop.console.run import door_of, run_console
     from teleop.console.session import Options
     from teleop.drivers.handles import HANDLES
+    from teleop.keys.errors import SetupError
+    from teleop.keys.files import device_file, load_identity
     from teleop.supervisor.rundir import default_state_folder
 
     if wanted.language not in ("en", "zh"):
@@ -40,7 +42,8 @@ def run_handle(wanted: Wanted) -> tuple[int, str]:
         return 2, "give either the console's address or --run DIR"
     try:
         door = door_of(wanted.address) if wanted.address else None
-    except ConsoleError as error:
+        device = load_identity(device_file())
+    except (ConsoleError, SetupError) as error:
         return 2, str(error)
     options = Options(
         handle=wanted.handle,
@@ -48,6 +51,7 @@ def run_handle(wanted: Wanted) -> tuple[int, str]:
         force_scale=wanted.force_scale,
         run_dir=wanted.run_dir or Path(),
         door=door,
+        device=device,
         auto_s=wanted.auto_s,
         audit=default_state_folder("console"),
     )

@@ -32,7 +32,8 @@ class Script:
         log_folder: Path,
     ) -> None:
         """`log_folder`: where the expert's site keeps its audit log."""
-        extra = ["--audit", str(log_folder), "--seconds", f"{seconds:g}", "--result", str(run_dir / RESULT)]
+        extra = ["--audit", str(log_folder)]
+        extra += ["--seconds", f"{seconds:g}", "--result", str(run_dir / RESULT)]
         if trajectory is not None:
             extra += ["--trajectory", str(trajectory.absolute())]
         self._supervisor = supervisor
