@@ -9,6 +9,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from teleop.cli.audit_app import audit_app
+
 app = typer.Typer(
     name="teleop",
     no_args_is_help=True,
@@ -19,6 +21,7 @@ app = typer.Typer(
 )
 export_app = typer.Typer(no_args_is_help=True, help="Turn a recording into other formats.")
 app.add_typer(export_app, name="export")
+app.add_typer(audit_app, name="audit")
 
 
 def fail(message: object, code: int) -> NoReturn:
@@ -94,6 +97,11 @@ def demo(
     lang: Annotated[
         str | None, typer.Option(metavar="en|zh", help="Language of this output.")
     ] = None,
+    consent: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Consent of the patient (teleop audit consent); a "
+                     "simulated arm makes a simulated one."),
+    ] = None,
     insecure_lan: Annotated[
         bool, typer.Option("--insecure-lan", help="Serve other machines without encryption.")
     ] = False,
@@ -111,7 +119,7 @@ def demo(
     request = Request(
         auto_s=auto, trajectory=trajectory, source=source, config=config, port=port,
         bedside_input=bedside_input, seed=seed, record=record, out=out, language=lang,
-        insecure_lan=insecure_lan, json_lines=json_lines,
+        insecure_lan=insecure_lan, json_lines=json_lines, consent=consent,
     )  # fmt: skip
     code, message = run_demo(request)
     if message:
@@ -216,20 +224,29 @@ def export_as_csv(
         Path | None,
         typer.Option("-o", "--out", metavar="DIR", help="Folder (default: beside the recording)."),
     ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the recording's site keeps its state (audit log)."),
+    ] = None,
 ) -> None:
-    """One CSV table per topic; column names carry units."""
+    """One CSV table per topic; column names carry units.
+
+    Needs the consent for export of the recorded session in the site's audit log, and writes the
+    export into it first.
+    """
     from teleop.cli.files import write_csv
 
-    _on_recording(lambda: write_csv(file, out))
+    _on_recording(lambda: write_csv(file, out, state))
 
 
 def _on_recording(work: Callable[[], int]) -> NoReturn:
     """Run work on a recording; its errors become one line and exit code 2."""
+    from teleop.audit.errors import AuditError
     from teleop.record.errors import RecordingError
 
     try:
         code = work()
-    except RecordingError as error:
+    except (AuditError, RecordingError) as error:
         fail(error, 2)
     raise typer.Exit(code)
 

@@ -33,6 +33,7 @@ class Request:
     language: str | None = None
     insecure_lan: bool = False
     json_lines: bool = False
+    consent: Path | None = None
 
 
 def effective(request: Request) -> Config:
@@ -85,6 +86,7 @@ def run_demo(request: Request) -> tuple[int, str]:
         bedside_input=bedside,
         auto_s=request.auto_s,
         trajectory=request.trajectory,
+        consent=request.consent,
     )
     path = "" if bedside == "key" else bedside
     shown = Bedside(path, has_terminal(), scripted=request.auto_s > 0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from teleop.cli.audit import ExportGate
 from teleop.cli.progress import FileBar
 from teleop.record.csvfile import export_csv
 from teleop.record.info import Info, as_json, collect, duration_s
@@ -68,9 +69,11 @@ def _pairs(values: dict[str, object] | dict[str, int] | dict[str, str]) -> str:
     return ", ".join(f"{k} {v}" for k, v in values.items())
 
 
-def write_csv(path: Path, out: Path | None) -> int:
-    """Export every topic as a table."""
+def write_csv(path: Path, out: Path | None, state: Path | None) -> int:
+    """Export every topic as a table. ConsentError: nobody consented to that."""
     recording = open_recording(path)
+    next(iter(recording.messages()), None)  # its metadata stand before its messages
+    ExportGate(recording, state).pass_through()
     stem = path.name.removesuffix(".part").removesuffix(".mcap")
     folder = out if out is not None else path.parent / f"{stem}_csv"
     with FileBar("exporting", recording.size_bytes) as bar:
