@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from robot_sim.scene import load_scene
+from robot_sim.scene import Scene, load_scene
 from robot_sim.world import ArmBox
 from safety import messages as m
 from safety.authentic import KEY_MAGIC, KEY_RECORD, KeyRing
 from safety.core import GuardCore
 from safety.layout import Layout
 from safety.limits import Limits
-from safety.states import Authenticity, EventKind, Source
+from safety.states import ArmInterface, Authenticity, EventKind, Source
 from teleop.servo.core import ServoCore
+from teleop.servo.laws import law_for
 from transport.impair import Noise
 
 T = TypeVar("T")
@@ -45,13 +46,19 @@ class Latest(Generic[T]):
 class RobotSite:
     """Arm box, servo and guard with their channels."""
 
-    def __init__(self, limits: Limits, seed: int) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        seed: int,
+        interface: ArmInterface = ArmInterface.VELOCITY,
+        scene: Scene | None = None,
+    ) -> None:
         self._noise = Noise(seed ^ 0x5EED)
-        self._limits = limits
+        self._limits, self._interface = limits, interface
         self._seed = seed
         self._serial = 0
-        self.arm_box = ArmBox(load_scene(), seed=seed, incarnation=1)
-        self.servo = ServoCore(limits, incarnation=2)
+        self.arm_box = ArmBox(scene or load_scene(), seed=seed, incarnation=1)
+        self.servo = ServoCore(limits, incarnation=2, law=law_for(interface, limits))
         self.guard = GuardCore(limits, simulated=True)
         self.arm = Latest(nothing(m.ARM_STATE))
         self.arm_command = Latest(nothing(m.ARM_COMMAND))
@@ -111,7 +118,8 @@ class RobotSite:
 
     def restart_servo(self, incarnation: int) -> None:
         """A new servo process."""
-        self.servo = ServoCore(self._limits, incarnation=incarnation)
+        law = law_for(self._interface, self._limits)
+        self.servo = ServoCore(self._limits, incarnation=incarnation, law=law)
 
     def restart_guard(self) -> None:
         """A new guard process, which finds the arm as it is."""

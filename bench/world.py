@@ -17,10 +17,11 @@ from bench.people import LOOK_NS, SAMPLE_NS, BedsidePage, ConsolePage, seen_of
 from bench.site import RobotSite
 from bench.source import SimulatedSource
 from bench.trace import Trace
+from robot_sim.scene import Scene
 from safety.authentic import KEY_BYTES, sign
 from safety.limits import Limits, limits_hash
 from safety.messages import FrameStamp, GatewayStatus
-from safety.states import EventKind, Source
+from safety.states import ArmInterface, EventKind, Source
 from teleop.config import Network
 from teleop.processes import spec
 from teleop.scripted.persons import Act, Plan, Seen
@@ -68,6 +69,10 @@ class WorldOptions:
     """On a single link commands and heartbeats go out again so much later; 0: sent once."""
     display_hz: float = 0.0
     """The screen shows a picture at its next refresh; 0: at once (a native console)."""
+    interface: ArmInterface = ArmInterface.VELOCITY
+    """Which arm, and so which control law."""
+    scene: Scene | None = None
+    """The patient; None: the built-in abdomen."""
 
 
 class World:
@@ -78,7 +83,8 @@ class World:
         seed = self.options.seed
         self.clock = VirtualClock()
         origin_ns = self.clock.start_ns
-        self.site = RobotSite(self.options.limits, seed)
+        wanted = self.options
+        self.site = RobotSite(wanted.limits, seed, wanted.interface, wanted.scene)
         self.up: Direction = Link(self.options.up, 2 * seed + 1, origin_ns)
         self.down: Direction = Link(self.options.down, 3 * seed + 2, origin_ns)
         self.video: Direction = Link(self.options.video, 5 * seed + 3, origin_ns)

@@ -6,9 +6,12 @@ import msgspec
 
 from bench.force.cases import TARGETS
 from bench.force.realtime import real_time
-from bench.force.scenarios import RUN
+from bench.force.scenarios import RUN as ALONE
 from bench.force.spec import Kind, Spec
+from bench.force.system import link_lost_in_system
 from bench.kit.model import Case, Measured, Target
+
+RUN = {**ALONE, Kind.SYSTEM_LOST: link_lost_in_system, Kind.REAL_TIME: real_time}
 
 
 class ForceBench:
@@ -22,8 +25,6 @@ class ForceBench:
     def run(self, case: Case) -> Measured:
         """Measure one case."""
         spec = msgspec.json.decode(case.config, type=Spec)
-        if spec.kind is Kind.REAL_TIME:
-            return real_time(spec)
         return RUN[spec.kind](spec)
 
 

@@ -11,6 +11,7 @@ from bench.force.spec import Ablation, Kind, Law, Spec
 from bench.kit.model import Case, Comparison, Group, Param, Target
 
 STIFFNESS = (200.0, 500.0, 1000.0, 2000.0, 4000.0)
+LOST_STIFFNESS = (200.0, 1000.0, 4000.0)
 LAWS = (Law.VELOCITY, Law.TORQUE)
 BREATHING_M = 0.010
 RELIEF_M = 0.010
@@ -58,7 +59,8 @@ def case_of(spec: Spec) -> Case:
         Param(name, str(value)) for name in SHOWN if (value := getattr(spec, name)) not in ("", 0.0)
     )
     title = f"{spec.kind.value}, {spec.law.value} arm, {spec.stiffness_n_m:g} N/m"
-    spans = spec.losses * 7.0 if spec.kind is Kind.LINK_LOST else spec.seconds + 4.0
+    lost_s = {Kind.LINK_LOST: spec.losses * 7.0, Kind.SYSTEM_LOST: 30.0 + spec.losses * 3.0}
+    spans = lost_s.get(spec.kind, spec.seconds + 4.0)
     real = spec.kind is Kind.REAL_TIME
     expected_s = SLOWNESS * spans + real * (spec.seconds + 8.0)
     return Case(
@@ -88,8 +90,13 @@ def _quick(wanted: Wanted) -> list[Spec]:
         ]  # fmt: skip
         out += [Spec(Kind.TOUCH, law, k, seconds=1.5) for k in (200.0, 1000.0)]
         out += [Spec(Kind.FREE, law, command_hz=hz, seconds=2.0) for hz in (200, 50)]
-        out.append(_real(law, 1000, 2.0))
+        out += [_system_lost(law, 1000.0, losses=2), _real(law, 1000, 2.0)]
     return out
+
+
+def _system_lost(law: Law, stiffness_n_m: float, losses: int) -> Spec:
+    return Spec(Kind.SYSTEM_LOST, law, stiffness_n_m, breathing_m=BREATHING_M, relief_m=0.004,
+                scan_m_s=SCAN_M_S, control_hz=500, losses=losses)  # fmt: skip
 
 
 def _real(law: Law, control_hz: int, seconds: float) -> Spec:
@@ -114,7 +121,8 @@ def _full(wanted: Wanted) -> list[Spec]:
                 for k in (200.0, 1000.0)]  # fmt: skip
         out += [Spec(Kind.FREE, law, command_hz=hz, seconds=8.0) for hz in (200, 50)]
         out += [Spec(Kind.LINK_LOST, law, k, breathing_m=BREATHING_M, relief_m=0.004,
-                     scan_m_s=SCAN_M_S) for k in (200.0, 1000.0, 4000.0)]  # fmt: skip
+                     scan_m_s=SCAN_M_S) for k in LOST_STIFFNESS]  # fmt: skip
+        out += [_system_lost(law, k, losses=12) for k in LOST_STIFFNESS]
         out += [_real(law, hz, 20.0) for hz in (500, 1000)]
         out += _ablations(law)
         out += [
@@ -186,7 +194,10 @@ def _of_law(law: Law) -> list[Target]:
                     "following error rms", mm, "mm") for hz, mm in limits.items()]  # fmt: skip
     out += [_target(f"link lost, {arm}, {k:g} N/m", Spec(Kind.LINK_LOST, law, k, relief_m=0.004,
                     scan_m_s=SCAN_M_S), "force added by a lost link", 1.0, "N",
-                    group=Group.SAFETY) for k in (200.0, 1000.0, 4000.0)]  # fmt: skip
+                    group=Group.SAFETY) for k in LOST_STIFFNESS]  # fmt: skip
+    out += [_target(f"link lost, whole system, {arm}, {k:g} N/m", _system_lost(law, k, 0),
+                    "force added by a lost link", 1.0, "N", group=Group.SAFETY)
+            for k in LOST_STIFFNESS]  # fmt: skip
     out += [
         _target(
             f"breathing and scan, real processes, {arm}, {hz} Hz",

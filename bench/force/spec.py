@@ -18,6 +18,8 @@ class Kind(StrEnum):
     FREEHAND = "freehand"
     FREE = "free"
     LINK_LOST = "link-lost"
+    SYSTEM_LOST = "system-link-lost"
+    """The same with guard, pages and scripted people in the loop."""
     REAL_TIME = "real-time"
     """Breathing and scan in the real processes, beside the virtual clock."""
 

@@ -17,6 +17,7 @@ SHORT = {
     Kind.FREEHAND: Spec(Kind.FREEHAND, Law.VELOCITY, seconds=0.2, control_hz=500),
     Kind.FREE: Spec(Kind.FREE, Law.VELOCITY, seconds=0.2, control_hz=500),
     Kind.LINK_LOST: Spec(Kind.LINK_LOST, Law.VELOCITY, scan_m_s=0.02, losses=1, control_hz=500),
+    Kind.SYSTEM_LOST: Spec(Kind.SYSTEM_LOST, Law.TORQUE, scan_m_s=0.02, losses=1, control_hz=500),
 }
 
 
