@@ -108,6 +108,8 @@ class Security(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     browser_consoles: bool = True
     """Consoles with neither a pin nor an enrolled device may drive; they trust the gateway."""
+    enrolled_only: bool = False
+    """Consoles and bedsides need an enrolled device (`teleop enrol`) besides their code."""
     rekey_s: Annotated[float, Meta(ge=5, le=86400)] = 600.0
     """A running session gets a new command key this often."""
     invitation_s: Annotated[float, Meta(ge=60, le=86400)] = 3600.0

@@ -174,7 +174,8 @@ class Handshake:
         except DeniedError as denied:
             if denied.guess:
                 self._guesses.count(self._address, now_ns)
-            return self._refuse(denied.reason, close=self._hellos >= MAX_HELLOS)
+            last = self._hellos >= MAX_HELLOS
+            return self._refuse(denied.reason, close=last, detail=denied.detail)
         self.session = admitted.session
         self.native = hello.client == "native"
         self.phase = Phase.JOINED
@@ -196,9 +197,9 @@ class Handshake:
             return self._refuse(Reason.TOO_MANY_ERRORS, close=True)
         return self._refuse(reason)
 
-    def _refuse(self, reason: Reason, *, close: bool = False) -> list[Action]:
+    def _refuse(self, reason: Reason, *, close: bool = False, detail: str = "") -> list[Action]:
         self.rejected += 1
-        refused: list[Action] = [Send(s.Refused(reason=reason, close=close))]
+        refused: list[Action] = [Send(s.Refused(reason=reason, detail=detail, close=close))]
         if close:
             self.phase = Phase.CLOSED
             refused.append(Close())

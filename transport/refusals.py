@@ -15,6 +15,7 @@ class Reason(StrEnum):
     CODE_USED = "code_used"  # ask for another code
     CODE_EXPIRED = "code_expired"  # ask for another code
     SIGNATURE = "signature"
+    NOT_ENROLLED = "not_enrolled"  # the detail is the device's key, to be enrolled at the site
     TOKEN_UNKNOWN = "token_unknown"  # forget the token, ask for a code
     OTHER_DEVICE = "other_device"  # forget the token, ask for a code
     TOO_MANY_SESSIONS = "too_many_sessions"

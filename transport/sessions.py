@@ -38,9 +38,10 @@ class SessionError(Exception):
 class DeniedError(SessionError):
     """The peer may not come in or do this."""
 
-    def __init__(self, reason: Reason, *, guess: bool = False) -> None:
+    def __init__(self, reason: Reason, detail: str = "", *, guess: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.detail = detail
         self.guess = guess
         """A wrong code was tried: counts against the rate limit (tokens are too long to guess)."""
 
@@ -102,7 +103,14 @@ def lease_may_move(state: State, causes: int) -> bool:
 class Registry:
     """All sessions of one run."""
 
-    def __init__(self, snapshot: Snapshot, new_token: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        new_token: Callable[[], str],
+        is_enrolled: Callable[[str, Role], bool] = lambda device, role: True,
+    ) -> None:
+        """`is_enrolled`: whether a device (canonical key) may come in this role."""
+        self._is_enrolled = is_enrolled
         self._sessions = {s.number: s for s in snapshot.sessions}
         self._by_token = {s.token_digest: s.number for s in snapshot.sessions}
         self._spent = list(snapshot.spent)
@@ -150,13 +158,13 @@ class Registry:
             identity.canonical_key(invitation.device), identity.canonical_key(device_key)
         ):
             raise DeniedError(Reason.OTHER_DEVICE)
-        role = invitation.role
+        role, device_key = invitation.role, identity.canonical_key(device_key)
+        if not self._is_enrolled(device_key, role):
+            raise DeniedError(Reason.NOT_ENROLLED, device_key)
         if len(self._sessions) >= MAX_SESSIONS:
             raise DeniedError(Reason.TOO_MANY_SESSIONS)
         token = self._new_token()
-        session = Session(
-            self._next, role, identity.canonical_key(device_key), identity.digest(token)
-        )
+        session = Session(self._next, role, device_key, identity.digest(token))
         ended = self._end_other_bedside() if role is Role.BEDSIDE else 0
         self._spent.append(identity.digest(code))
         self._next += 1

@@ -191,6 +191,31 @@ def invite(
     raise typer.Exit(code)
 
 
+@app.command(epilog="Example:  teleop enrol KEY --name 'desk 2' --role console")
+def enrol(
+    key: Annotated[str, typer.Argument(help="Device key; nothing: print this machine's.")] = "",
+    name: Annotated[str, typer.Option(help="What people call the device.")] = "",
+    role: Annotated[str, typer.Option(help="console or bedside.")] = "console",
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Configuration of the site.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="As of `teleop demo`: site state is there.")
+    ] = None,
+) -> None:
+    """Enrol a device at this site, or (without a key) print the key of this machine's console.
+
+    An enrolled console needs no pin; with `security.enrolled_only` no other device may join.
+    It counts from the next session on.
+    """
+    from teleop.cli.enrolling import enrol_device
+
+    code, message = enrol_device(key, name, role, config, out)
+    if message:
+        fail(message, code)
+    raise typer.Exit(code)
+
+
 @app.command(epilog="Example:  teleop info runs/2026-01-31T120000Z_demo.mcap")
 def info(
     file: Annotated[Path, typer.Argument(help="Recording (.mcap, or .mcap.part after a crash).")],

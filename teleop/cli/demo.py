@@ -82,7 +82,7 @@ def run_demo(request: Request) -> tuple[int, str]:
     if bedside != "key":
         bedside = str(Path(bedside).absolute())
     options = Options(
-        state_folder=_state_folder(request, config),
+        state_folder=state_folder(request, config),
         bedside_input=bedside,
         auto_s=request.auto_s,
         trajectory=request.trajectory,
@@ -98,7 +98,8 @@ def run_demo(request: Request) -> tuple[int, str]:
         return error.exit_code, str(error)
 
 
-def _state_folder(request: Request, config: Config) -> Path:
+def state_folder(request: Request, config: Config) -> Path:
+    """Where the site keeps what survives a run."""
     if request.out is not None:
         return request.out.absolute() / f"site-{config.site}"
     return default_state_folder(config.site)

@@ -42,6 +42,7 @@ from teleop.scripted.link import ConsoleLink, every
 from teleop.scripted.nurse import seen_of
 from teleop.scripted.persons import Act
 from transport.force_frame import ForceFrame, ForceFrameError, unpack
+from transport.identity import DeviceKey
 from transport.local.clock import now_ns
 from transport.local.mailbox import Mailbox, create
 from transport.schema import HEARTBEAT, HEARTBEAT_MAGIC, Role, Telemetry, Welcome
@@ -63,6 +64,8 @@ class Options:
     run_dir: Path
     """Run folder of a demo on this machine; used when `door` is None."""
     door: Door | None = None
+    device: DeviceKey | None = None
+    """This machine's key; None: a new one."""
     audit: Path | None = None
     """Folder of this console's audit log; None: it keeps none."""
     auto_s: float = 0.0
@@ -84,7 +87,9 @@ class HandleSession:
         self._options, self._folder = options, folder
         self.audit = AuditTalk(options.audit) if options.audit is not None else None
         self.link = ConsoleLink(
-            lambda take: PageClient(options.run_dir, Role.CONSOLE, take, options.door),
+            lambda take: PageClient(
+                options.run_dir, Role.CONSOLE, take, options.door, options.device
+            ),
             self._on_heartbeat, self._on_telemetry, self._on_force,
             self.audit.message if self.audit is not None else lambda _: None,
         )  # fmt: skip

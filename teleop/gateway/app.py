@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from teleop.gateway.actions import Actions
 from teleop.gateway.audit import AuditLine
 from teleop.gateway.command import CommandPeers
 from teleop.gateway.doorman import Doorman
+from teleop.gateway.errors import StartError
 from teleop.gateway.events import EventSender
 from teleop.gateway.hub import Hub
 from teleop.gateway.keys import KeysLine
@@ -30,9 +32,13 @@ from teleop.gateway.sources import Sources
 from teleop.gateway.store import SessionStore, write_private
 from teleop.gateway.video import VideoPeers
 from teleop.gateway.welcome import Greeter, read_site
+from teleop.keys.errors import KeysError
+from teleop.keys.files import read_devices
 from transport.dscp import TrafficClass
+from transport.identity import canonical_key
 from transport.local.clock import now_ns
 from transport.refusals import Reason
+from transport.schema import Role
 from transport.sessions import Registry
 from transport.webrtc.data import CLOSED_BY_PEER
 from transport.webrtc.ice import bind_addresses, mark_socket, use_addresses
@@ -51,7 +57,9 @@ class Gateway:
         self._notes = Notes(run_dir)
         self._doorman = Doorman()
         store = SessionStore(run_dir)
-        registry = Registry(store.load(), lambda: secrets.token_urlsafe(32))
+        registry = Registry(
+            store.load(), lambda: secrets.token_urlsafe(32), _doors(run_dir, config)
+        )
         links = links_of(config)
         self._links = links
         self._greeter = greeter = Greeter(config, read_site(run_dir))
@@ -154,6 +162,17 @@ class Gateway:
         }
         write_private(self._run_dir / GATEWAY_FILE, msgspec.json.encode(where))
         self._notes.write("listening", host=self._listener.host, port=self._listener.port)
+
+
+def _doors(run_dir: Path, config: Config) -> Callable[[str, Role], bool]:
+    """Which devices may come in which role. StartError: the list is damaged."""
+    if not config.security.enrolled_only:
+        return lambda device, role: True
+    try:
+        known = {(canonical_key(d.device_key), d.role) for d in read_devices(run_dir)}
+    except KeysError as error:
+        raise StartError(f"{error}; start the processes with `teleop demo`") from error
+    return lambda device, role: role is Role.OBSERVER or (device, role) in known
 
 
 class _Where(msgspec.Struct):

@@ -22,12 +22,21 @@ SITE_KEY_FILE = "site.pub"
 MAX_FILE = 1 << 20
 
 
+ROLES = ("console", "bedside")
+
+
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One enrolled device."""
 
     name: str
     role: str
     device_key: str
+
+
+def device_file() -> Path:
+    """Where this user's console keeps its device key, after the XDG convention."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "teleop" / "device.key"
 
 
 def load_identity(path: Path) -> DeviceKey:
@@ -80,6 +89,11 @@ def enrol(state: Path, device: Device) -> None:
     """Add a device, or change its name and role."""
     others = [d for d in read_devices(state) if d.device_key != device.device_key]
     write_private(state / ENROLLED_FILE, msgspec.json.encode([*others, device]))
+
+
+def copy_devices(state: Path, run_dir: Path) -> None:
+    """Tell the gateway of a run which devices are enrolled. SetupError: the file is damaged."""
+    write_private(run_dir / ENROLLED_FILE, msgspec.json.encode(read_devices(state)))
 
 
 def read_pins(run_dir: Path) -> list[bytes]:

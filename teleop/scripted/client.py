@@ -110,13 +110,17 @@ class PageClient:
         role: Role,
         on_message: Callable[[Signal], None],
         door: Door | None = None,
+        device: DeviceKey | None = None,
     ) -> None:
-        """`door`: where to join; None: as the files of the run folder say."""
+        """`door`: where to join; None: as the files of the run folder say.
+
+        `device`: this machine's own key (enrolled, perhaps); None: a new one.
+        """
         self._run_dir = run_dir
         self._door = door
         self.role = role
         self._on_message = on_message
-        self._key = DeviceKey()
+        self._key = device or DeviceKey()
         self.command_key = CommandKey(self._key)
         """Signs the frames of a console."""
         self._site = ""

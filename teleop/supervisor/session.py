@@ -10,7 +10,7 @@ from typing import Protocol
 from safety.limits import widened
 from teleop.config import Config
 from teleop.drivers.arm import entry
-from teleop.keys.files import IDENTITY_FILE, load_identity, read_pins
+from teleop.keys.files import IDENTITY_FILE, copy_devices, load_identity, read_pins
 from teleop.pinning import shown
 from teleop.processes import TABLE, ProcessSpec
 from teleop.supervisor import auto, consenting, preflight, rundir
@@ -118,6 +118,7 @@ class Session:
         """Who the site is, and how long its first codes may be used."""
         identity = load_identity(self._options.state_folder / IDENTITY_FILE)
         write_site_key(run_dir, identity)
+        copy_devices(self._options.state_folder, run_dir)
         until_ns = now_ns() + round(self._config.security.invitation_s * 1e9)
         codes = read_json(run_dir / "join.json") or {}
         for role in Role:

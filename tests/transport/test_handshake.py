@@ -47,6 +47,7 @@ EVERY_MESSAGE: list[Any] = [
     s.Ping(seq=1),
     s.LeaseRequest(want=True),
     s.KeyReply(data="x"),
+    s.Audit(data="x"),
     s.NeedlePath(target_x_m=0.0, target_z_m=0.05, entry_x_m=0.03, entry_z_m=0.0),
     s.NeedleTip(x_m=0.0, z_m=0.05),
     *[s.Event(name=kind.name) for kind in EventKind],
@@ -70,6 +71,7 @@ ALLOWED = {
         "ping",
         "lease",
         "key_reply",
+        "audit",
         "needle_path",
         "needle_tip",
     },
@@ -445,3 +447,18 @@ def test_a_console_that_keeps_stopping_becomes_an_observer() -> None:
     registry.confirm_handover(State.ARMED, 0)
     assert registry.drives(number), "the bedside can let it drive again"
     assert not registry.stopped(number, 101 * S), "the count starts anew"
+
+
+def test_a_site_may_let_in_enrolled_devices_only() -> None:
+    mine, other = DeviceKey(), DeviceKey()
+    site = Site()
+    site.registry = Registry(
+        Snapshot(), tokens(), lambda device, role: (device, role) == (mine.public, Role.CONSOLE)
+    )
+    refused = say(site.socket(), hello(other, code="CNSL-2345"))
+    assert reason(refused) == Reason.NOT_ENROLLED
+    assert isinstance(refused[0], h.Send)
+    assert isinstance(refused[0].message, s.Refused)
+    assert refused[0].message.detail == other.public, "so that somebody can enrol it"
+    assert reason(say(site.socket(), hello(mine, code="BEDS-2345"))) == Reason.NOT_ENROLLED
+    assert reason(say(site.socket(), hello(mine, code="CNSL-2345"))) is None, "not spent by others"
