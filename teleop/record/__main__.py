@@ -16,6 +16,7 @@ from teleop.audit import consent
 from teleop.audit.errors import ConsentError
 from teleop.config import Config, read_run
 from teleop.record.mcapfile import McapFile, free_name
+from teleop.record.private import Private
 from teleop.record.sink import Sink
 from teleop.record.sources import Source, open_all
 from teleop.version import version_text
@@ -45,7 +46,7 @@ def session_metadata(run_dir: Path, config: Config) -> dict[str, dict[str, str]]
             "seed": str(config.seed),
             "consent": _consent_number(run_dir),
         },
-        "config": {"json": msgspec.json.encode(config).decode()},
+        "config": {"json": Private(config).config_json(config)},
         "limits": {"json": msgspec.json.encode(config.limits).decode()},
     }
 
@@ -72,7 +73,7 @@ class Recorder:
             return McapFile(path, version_text(), metadata)
 
         # Last: reading begins at once, before a ring that is already running overtakes us.
-        self._sources: list[Source] = open_all(run_dir)
+        self._sources: list[Source] = open_all(run_dir, Private(config))
         self.sink = Sink(folder, open_file, config.record.min_free_mb)
         self._status_ns = 0
         self.leave = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from teleop import channels
+from teleop.record.private import Private
 from teleop.record.topics import TOPICS, Topic
 from transport.local.ring import RingReader
 
@@ -28,7 +29,8 @@ class Item:
 class Source:
     """One channel."""
 
-    def __init__(self, run_dir: Path, index: int) -> None:
+    def __init__(self, run_dir: Path, index: int, private: Private) -> None:
+        self._private = private
         self.topic: Topic = TOPICS[index]
         self._index = index
         channel = self.topic.channel
@@ -57,7 +59,7 @@ class Source:
     def _item(self, sequence: int, payload: bytes) -> Item:
         data = payload if self.topic.fields is not None else payload[8:]
         if self.topic.process:
-            data = note_json(self.topic.process, data)
+            data = self._private.clean(note_json(self.topic.process, data).decode()).encode()
         return Item(self._index, self.topic.stamp_ns(payload), sequence, data)
 
 
@@ -72,6 +74,6 @@ def note_json(process: str, data: bytes) -> bytes:
     return json.dumps({"from": process, **content}, ensure_ascii=False).encode()
 
 
-def open_all(run_dir: Path) -> list[Source]:
-    """Open every recorded channel."""
-    return [Source(run_dir, i) for i in range(len(TOPICS))]
+def open_all(run_dir: Path, private: Private) -> list[Source]:
+    """Open every recorded channel; `private` cleans what is text."""
+    return [Source(run_dir, i, private) for i in range(len(TOPICS))]
