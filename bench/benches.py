@@ -12,5 +12,6 @@ BENCHES: tuple[tuple[str, str], ...] = (
     ("needle", "bench.needle.cli"),
     ("watchdog", "bench.watchdog.cli"),
     ("timing", "bench.timing.cli"),
+    ("faults", "bench.faults.cli"),
 )
 """A new bench adds a row."""

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from enum import StrEnum
 
 import msgspec
 
-Kind = Literal["single", "pair"]
+
+class Kind(StrEnum):
+    """What a case does."""
+
+    SINGLE = "single"
+    PAIR = "pair"
+    SOAK = "soak"
+    """Pairs until the time is over."""
+    STOP = "bedside-stop"
+    RETURN = "return"
+    ATTACK = "attack"
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -16,9 +26,11 @@ class Spec(msgspec.Struct, frozen=True):
     group: str = ""
     """Singles: which group of the table."""
     first: int = 0
-    """Pairs: number of the first one; the seed of each pair follows from it."""
+    """Pairs: number of the first one; each pair is drawn by seed and number."""
     count: int = 1
-    """Singles: injections per fault. Pairs: pairs."""
+    """Singles: injections per fault. Pairs: pairs. Attacks: frames. Stops: presses."""
+    seconds: float = 0.0
+    """Soak: wall time."""
     seed: int = 1
     control_hz: int = 500
     words: tuple[str, ...] = ()

@@ -16,11 +16,13 @@ from bench.faults.watch import Watch
 from bench.faults.worlds import go_on, scanning
 from bench.world import World
 from transport.impair import Noise
+from transport.local.clock import now_ns
 
 LEAST_S, SPREAD_S = 0.011, 0.045
 """Between injections: neither a multiple of a frame nor of a slot, and seeded."""
 GAP_MAX_S = 0.3
 """Between the two faults of a pair."""
+SOAK_MOST = 1_000_000
 PER_WORLD = 400
 """Injections into one beginning; the next has another seed."""
 
@@ -51,10 +53,13 @@ def _single(watch: Watch, fault: Fault) -> Callable[[World], Outcome]:
 
 
 def pairs(spec: Spec) -> list[tuple[Outcome, Fault, Fault]]:
-    """Pairs number `first` to `first + count`, each drawn by its number."""
+    """Pairs number `first` to `first + count`, each drawn by its number; or until time is over."""
     table = chosen(spec)
     found = []
-    for world, watch, index in _moments(spec, spec.count):
+    end_ns = now_ns() + round(spec.seconds * 1e9)
+    for world, watch, index in _moments(spec, SOAK_MOST if spec.seconds else spec.count):
+        if spec.seconds and now_ns() > end_ns:
+            break
         one, two, gap_s = draw(table, spec.seed, spec.first + index)
         ending = _pair(watch, one, two, gap_s)
         found.append((_branched(world, spec, index, ending), one, two))

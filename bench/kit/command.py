@@ -12,7 +12,7 @@ from rich.console import Console
 from bench.kit import html, machine, store
 from bench.kit.bench import Bench, StoreError, UsageError
 from bench.kit.cpu import foreign_percent
-from bench.kit.model import Case, CaseResult, Param, Run
+from bench.kit.model import Case, CaseResult, Group, Param, Run, Verdict
 from bench.kit.options import Common
 from bench.kit.progress import View
 from bench.kit.runner import Runner
@@ -55,8 +55,18 @@ def _stored(folder: store.RunFolder, cases: Sequence[Case]) -> dict[str, CaseRes
     }
 
 
-def execute(bench: Bench, cases: Sequence[Case], common: Common, options: Sequence[Param]) -> int:
-    """Run the selected cases and show the result; exit code 1 when a case failed."""
+def execute(
+    bench: Bench,
+    cases: Sequence[Case],
+    common: Common,
+    options: Sequence[Param],
+    *,
+    strict: bool = False,
+) -> int:
+    """Run the selected cases and show the result; exit code 1 when a case failed.
+
+    `strict`: also when a safety target is missed or was not measured.
+    """
     chosen = select(cases, common.only)
     folder = _folder(bench, common)
     results = _stored(folder, chosen) if common.resume is not None else {}
@@ -85,7 +95,10 @@ def execute(bench: Bench, cases: Sequence[Case], common: Common, options: Sequen
         judge(bench.targets, ordered),
     )  # fmt: skip
     _show(run, folder, common)
-    return 1 if any(result.error for result in ordered) else 0
+    unsafe = [row for row in run.rows
+              if row.target.group is Group.SAFETY and row.verdict is not Verdict.OK]  # fmt: skip
+    failed = any(result.error for result in ordered) or (strict and bool(unsafe))
+    return 1 if failed else 0
 
 
 def _show(run: Run, folder: store.RunFolder, common: Common) -> None:

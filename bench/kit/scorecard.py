@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from html import escape
 from pathlib import Path
 
@@ -26,9 +28,28 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def judge(targets: Iterable[Target], results: Iterable[CaseResult]) -> tuple[TargetRow, ...]:
-    """Targets whose case is among the results, each with its verdict."""
+    """Targets whose case is among the results, each with its verdict.
+
+    A case that ends in `*` stands for all cases that begin so: the worst of them counts.
+    """
     by_key = {result.case.key: result for result in results}
-    return tuple(_row(t, by_key[t.case]) for t in targets if t.case in by_key)
+    rows = []
+    for target in targets:
+        chosen = [result for key, result in by_key.items() if fnmatchcase(key, target.case)]
+        if chosen:
+            rows.append(_worst([_row(target, result) for result in chosen]))
+    return tuple(rows)
+
+
+def _worst(rows: list[TargetRow]) -> TargetRow:
+    """Missed before not measured before kept; of equals the value farthest from the good side."""
+    order = (Verdict.OK, Verdict.NOT_MEASURED, Verdict.MISSED)
+    way = 1.0 if rows[0].target.comparison == "<=" else -1.0
+
+    def badness(row: TargetRow) -> tuple[int, float]:
+        return order.index(row.verdict), math.inf if row.value is None else way * row.value
+
+    return max(rows, key=badness)
 
 
 def _row(target: Target, result: CaseResult) -> TargetRow:

@@ -1,0 +1,90 @@
+"""The plan of the fault bench."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from bench.faults.model import Group
+from bench.faults.spec import Kind, Spec
+from bench.faults.table import TABLE
+from bench.kit.model import Case, Param
+
+SINGLE_S, PAIR_S = 0.55, 0.25
+"""Wall time of an injection on a modest core; for the time that is left."""
+WARM_S = 10.0
+SHARD = 500
+"""Pairs per case: a run is parallel and resumable by cases."""
+SOAK_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line selected."""
+
+    quick: bool = False
+    seed: int = 1
+    repeats: int = 20
+    pairs: int = 2000
+    frames: int = 1_000_000
+    stops: int = 1000
+    hours: float = 0.0
+    virtual: bool = True
+    real: bool = True
+    control_hz: int = 500
+    faults: tuple[str, ...] = ()
+    """Parts of fault names."""
+
+
+def case_of(key: str, title: str, spec: Spec, expected_s: float) -> Case:
+    """A case of the virtual clock."""
+    params = (Param("control_hz", str(spec.control_hz)), Param("count", str(spec.count)))
+    return Case(key, title, params, msgspec.json.encode(spec), spec.seed, expected_s, False)
+
+
+def plan(wanted: Wanted) -> list[Case]:
+    """Singles by group, pairs by shard, then what is left of the soak."""
+    if wanted.hours > 0.0:
+        return _soak(wanted)
+    return [*_singles(wanted), *_pairs(wanted)] if wanted.virtual else []
+
+
+def _named(wanted: Wanted, name: str) -> bool:
+    return not wanted.faults or any(word in name for word in wanted.faults)
+
+
+def _singles(wanted: Wanted) -> list[Case]:
+    cases = []
+    for group in Group:
+        names = [f.name for f in TABLE if f.group is group and _named(wanted, f.name)]
+        if not names:
+            continue
+        spec = Spec(Kind.SINGLE, group.value, 0, wanted.repeats, 0.0, wanted.seed,
+                    wanted.control_hz, wanted.faults)  # fmt: skip
+        title = f"single faults: {group.value} ({len(names)} faults, {wanted.repeats} times each)"
+        seconds = WARM_S + SINGLE_S * len(names) * wanted.repeats
+        cases.append(case_of(f"single-{group.value}", title, spec, seconds))
+    return cases
+
+
+def _pairs(wanted: Wanted) -> list[Case]:
+    cases = []
+    for first in range(0, wanted.pairs, SHARD):
+        count = min(SHARD, wanted.pairs - first)
+        spec = Spec(Kind.PAIR, "", first, count, 0.0, wanted.seed, wanted.control_hz, wanted.faults)
+        title = f"pairs of faults {first + 1} to {first + count}"
+        cases.append(case_of(f"pairs-{first + 1:06d}", title, spec, WARM_S + PAIR_S * count))
+    return cases
+
+
+def _soak(wanted: Wanted) -> list[Case]:
+    """Pairs with numbers that no other run uses, a quarter of an hour per case."""
+    cases = []
+    for index in range(max(1, round(wanted.hours * 3600.0 / SOAK_S))):
+        first = (index + 1) * 1_000_000
+        seconds = min(SOAK_S, wanted.hours * 3600.0)
+        spec = Spec(Kind.SOAK, "", first, 0, seconds, wanted.seed, wanted.control_hz, wanted.faults)
+        title = f"soak {index + 1}: pairs for {seconds / 60.0:.0f} min"
+        cases.append(case_of(f"soak-{index + 1:04d}", title, spec, seconds))
+    return cases

@@ -1,0 +1,50 @@
+"""Targets of the fault bench (issue 5; IEC 61508 style bounds follow from the counts)."""
+
+from __future__ import annotations
+
+from bench.kit.model import Group, Target
+
+
+def _none(what: str, case: str, figure: str) -> Target:
+    return Target(Group.SAFETY, what, case, figure, "<=", 0.0, "")
+
+
+def _limit(fault: str, group: str, figure: str, limit: float, unit: str) -> Target:
+    what = f"{fault}: {figure}"
+    return Target(Group.SAFETY, what, f"single-{group}", f"{fault}: {figure} max", "<=", limit,
+                  unit)  # fmt: skip
+
+
+def _stop(fault: str, group: str, detect_ms: float, stop_ms: float) -> tuple[Target, ...]:
+    return (
+        _limit(fault, group, "detection", detect_ms, "ms"),
+        _limit(fault, group, "standstill", stop_ms, "ms"),
+        _limit(fault, group, "path", 2.5, "mm"),
+        _limit(fault, group, "added force", 1.0, "N"),
+    )
+
+
+CYCLE_MS = 2.0
+"""The default of 500 Hz; one cycle passes between what happens and the step that looks."""
+TARGETS: tuple[Target, ...] = (
+    _none("single faults: missed detections", "single-*", "missed detections"),
+    _none("single faults: invariants broken", "single-*", "invariants broken"),
+    _none("single faults: out of limits", "single-*", "out of limits"),
+    _none("pairs: missed detections", "pairs-*", "missed detections"),
+    _none("pairs: invariants broken", "pairs-*", "invariants broken"),
+    _none("pairs: out of limits", "pairs-*", "out of limits"),
+    _none("soak: missed detections", "soak-*", "missed detections"),
+    _none("soak: invariants broken", "soak-*", "invariants broken"),
+    _none("soak: out of limits", "soak-*", "out of limits"),
+    Target(Group.SAFETY, "contact force under any single fault", "single-*", "peak force max",
+           "<=", 25.0, "N"),
+    *_stop("link cut, both ways", "link", 51.0 + CYCLE_MS, 100.0),
+    *_stop("link cut, up", "link", 51.0 + CYCLE_MS, 100.0),
+    *_stop("link cut, down", "link", 51.0 + CYCLE_MS, 100.0),
+    *_stop("servo killed", "process", 21.0 + CYCLE_MS, 60.0),
+    *_stop("gateway killed", "process", 51.0 + CYCLE_MS, 100.0),
+    _limit("guard stopped for good", "process", "brakes", 22.0 + CYCLE_MS, "ms"),
+    _limit("guard stopped for good", "process", "standstill", 60.0, "ms"),
+    _limit("servo keeps sending after a release", "arm", "detection", 40.0 + CYCLE_MS, "ms"),
+    *_stop("bedside stop, key", "people", 20.0, 60.0),
+)  # fmt: skip
