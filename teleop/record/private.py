@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -19,43 +20,44 @@ SHORTEST = 4
 BUILT_IN = frozenset({"sim", "sample", "key", ""})
 
 
-def _paths(config: Config) -> Iterable[str]:
-    """Every path of the configuration."""
-    yield config.video.source
-    yield config.arm.scene
-    yield config.network.certificate
-    yield config.network.private_key
-    yield config.bedside.input
-    yield config.record.folder
-    yield config.security.key_path
+def _names(config: Config) -> Iterable[tuple[str, str]]:
+    """Texts to take out, and what stands there instead."""
+    source = Path(config.video.source)
+    if config.video.source not in BUILT_IN:
+        for part in (source.name, source.stem):
+            yield part, f"file{source.suffix}"
+    network = config.network
+    for text in (
+        config.video.source, config.arm.scene, network.certificate, network.private_key,
+        config.bedside.input, config.record.folder, config.security.key_path,
+    ):  # fmt: skip
+        if text not in BUILT_IN:
+            yield text, f"file{Path(text).suffix}"
+            yield str(Path(text).parent), "folder"
+    yield str(Path.home()), "home"
 
 
 class Private:
     """Takes the names of files and folders out of texts."""
 
     def __init__(self, config: Config) -> None:
-        names: dict[str, str] = {}
-        for text in _paths(config):
-            if text in BUILT_IN:
-                continue
-            path = Path(text)
-            shown = f"file{path.suffix}" if path.suffix else "file"
-            for part in (text, str(path.parent), path.name, path.stem):
-                if len(part) >= SHORTEST:
-                    names.setdefault(part, shown)
-                    names.setdefault(json.dumps(part, ensure_ascii=False)[1:-1], shown)
-        home = str(Path.home())
-        if len(home) >= SHORTEST:
-            names.setdefault(home, "home")
+        names = {name: shown for name, shown in _names(config) if len(name) >= SHORTEST}
         self._names = sorted(names.items(), key=lambda item: -len(item[0]))
 
-    def clean(self, text: str) -> str:
-        """The text without these names."""
-        for name, shown in self._names:
-            text = text.replace(name, shown)
-        return text
+    def clean(self, value: Any) -> Any:
+        """A JSON value whose texts are without these names; keys stay as they are."""
+        if isinstance(value, str):
+            for name, shown in self._names:
+                value = value.replace(name, shown)
+            return value
+        if isinstance(value, dict):
+            return {key: self.clean(item) for key, item in value.items()}
+        return [self.clean(item) for item in value] if isinstance(value, list | tuple) else value
+
+    def clean_json(self, data: bytes) -> bytes:
+        """A JSON text whose texts are without these names."""
+        return json.dumps(self.clean(json.loads(data)), ensure_ascii=False).encode()
 
     def config_json(self, config: Config) -> str:
         """The configuration as a recording holds it: every setting, no path."""
-        table = msgspec.to_builtins(config)
-        return self.clean(json.dumps(table, ensure_ascii=False))
+        return json.dumps(self.clean(msgspec.to_builtins(config)), ensure_ascii=False)

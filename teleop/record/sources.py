@@ -59,7 +59,7 @@ class Source:
     def _item(self, sequence: int, payload: bytes) -> Item:
         data = payload if self.topic.fields is not None else payload[8:]
         if self.topic.process:
-            data = self._private.clean(note_json(self.topic.process, data).decode()).encode()
+            data = self._private.clean_json(note_json(self.topic.process, data))
         return Item(self._index, self.topic.stamp_ns(payload), sequence, data)
 
 
