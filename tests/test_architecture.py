@@ -33,7 +33,9 @@ PURE_FOLDERS = ("safety", "haptics", "transport", "robot_sim")
 PURE_MODULES = (
     "teleop/servo/core.py", "teleop/supervisor/restart.py", "teleop/supervisor/arm_rest.py",
     "teleop/record/describe.py", "teleop/record/decode.py", "teleop/record/replay.py",
-    "teleop/record/info.py", "teleop/channels.py", "teleop/config.py", "teleop/processes.py",
+    "teleop/audit/merkle.py", "teleop/audit/lines.py", "teleop/audit/log.py",
+    "teleop/audit/read.py", "teleop/audit/verify.py", "teleop/audit/witness.py",
+    "teleop/audit/follow.py", "teleop/record/info.py", "teleop/channels.py", "teleop/config.py", "teleop/processes.py",
 )  # fmt: skip
 
 CLOCK = "transport/local/clock.py"
