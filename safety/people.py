@@ -96,7 +96,12 @@ def _declare(m: Memory, e: GuardEvent, i: GuardInputs, w: Wishes, limits: Limits
     elif e.kind == EventKind.NEEDLE_CLEAR:
         m.contact.needle_clear = m.contact.needle_home
     elif e.kind == EventKind.FORCE_ZERO:
-        if m.motion.at_rest(limits):
+        # In LOCAL no standstill is ordered that could be monitored: the measured speed counts.
+        if m.motion.at_rest(limits) or (
+            m.machine.state == State.LOCAL
+            and not m.arm.lost
+            and m.motion.speed_m_s <= limits.stop_speed_m_s
+        ):
             m.zero_serial = (m.zero_serial or i.now_ns) + 1
         else:
             m.events_refused += 1

@@ -414,6 +414,10 @@ class Telemetry(msgspec.Struct, frozen=True, array_like=True):
     needle_gate: float
     needle_pivot_rad: float
     needle_attempts: int
+    zero_serial: int
+    """Newest force zero that the arm finished (low 32 bits)."""
+    zero_ok: bool
+    """What became of it."""
 
 
 class KeyOffer(Signal, frozen=True, tag="key_offer"):

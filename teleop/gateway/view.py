@@ -82,6 +82,8 @@ NOTHING: Mapping[str, Any] = MappingProxyType(
         "needle_gate": 0.0,
         "needle_pivot_rad": 0.0,
         "needle_attempts": 0,
+        "zero_serial": 0,
+        "zero_ok": True,
         "powered": False,
         "braked": False,
         "simulated": False,
@@ -192,7 +194,7 @@ def change_key(telemetry: Telemetry) -> tuple[object, ...]:
     return (
         t.state, t.first_out, t.causes, t.alarm, t.step, t.instrument, t.mark_shown, t.mark_ok,
         t.stop_tested, t.bedside_input, t.bedside_page, t.consent, t.acknowledged, t.session,
-        t.live, t.observe_only,
+        t.live, t.observe_only, t.zero_serial,
     )  # fmt: skip
 
 
@@ -255,6 +257,8 @@ def _from_arm(facts: Facts) -> dict[str, Any]:
         "probe_q": tuple(finite(x) for x in arm.base_q_probe),
         "probe_v_m_s": tuple(finite(x) for x in arm.base_v_probe_m_s),
         "q_rad": tuple(finite(x) for x in arm.q_rad),
+        "zero_serial": arm.zero_serial & 0xFFFFFFFF,
+        "zero_ok": arm.zero_ok,
     }
     if facts.arm_alive:
         values["needle_depth_m"] = finite(arm.needle_depth_m)

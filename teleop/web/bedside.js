@@ -5,6 +5,7 @@ import { keepScreenOn } from "./alarms/wakelock.js";
 import { renderActions, wireActions } from "./bedside/actions.js";
 import { EventList } from "./bedside/events.js";
 import { StopButton } from "./bedside/stop.js";
+import { ForceZero } from "./bedside/zero.js";
 import { ContactState } from "./generated/schema.js";
 import { joinDialog } from "./join.js";
 import { fromArray, nameOf } from "./net/telemetry.js";
@@ -42,6 +43,7 @@ class Bedside {
     this.stop = new StopButton(this.signalling);
     this.room = new RoomView();
     this.needle = new NeedleConfirm(this.signalling);
+    this.zero = new ForceZero(this.signalling);
   }
 
   joined() {
@@ -125,6 +127,7 @@ class Bedside {
     this.renderPeople(telemetry);
     renderActions(telemetry, this.peers);
     this.needle.render(telemetry);
+    this.zero.render(telemetry);
     this.renderBanners(this.telemetry); // Facts of the site: they stay while the path is lost.
     this.latency.render(telemetry, now);
     this.links.render(telemetry);

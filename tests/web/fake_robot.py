@@ -114,6 +114,7 @@ class Robot:
     guard: dict[str, Any] = field(default_factory=dict)
     """Fields of the guard report that differ from the default."""
     servo: dict[str, Any] = field(default_factory=dict)
+    arm: dict[str, Any] = field(default_factory=dict)
     silent: bool = False
     """Guard says nothing."""
     port: int = 0
@@ -142,7 +143,7 @@ class Robot:
         while not self._halt.wait(0.004):
             if not self.silent:
                 report.write(report_of(**self.guard))
-            arm.write(arm_of())
+            arm.write(arm_of(**self.arm))
             servo.write(servo_of(**self.servo))
 
     def show(self, **changes: Any) -> None:

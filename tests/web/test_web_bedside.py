@@ -257,3 +257,34 @@ def test_the_last_events_are_listed_with_their_causes(bedside: Page, robot: Robo
     expect(bedside.locator("#events li").first).to_have_text(re.compile("connection to the expert"))
     robot.show(state=State.IDLE)
     expect(bedside.locator("#events li").first).to_have_text(re.compile("Idle"))
+
+
+@pytest.mark.parametrize(
+    ("ok", "words"), [(True, "The force is zero now"), (False, "Refused: .*more than 3 N")]
+)
+def test_the_force_zero_says_what_became_of_it(
+    bedside: Page, robot: Robot, ok: bool, words: str
+) -> None:
+    robot.show(state=State.IDLE)
+    wait_js(bedside, "bedsidePage.telemetry?.stateName === 'IDLE'")
+    bedside.click("#force-zero")
+    assert wait_until(lambda: kinds(robot), "the request") == [(EventKind.FORCE_ZERO, 0)]
+    expect(bedside.locator("#force-zero-words")).to_have_text(re.compile("Measuring"))
+    robot.arm = {"zero_serial": robot.arm.get("zero_serial", 1 << 40) + 1, "zero_ok": ok}
+    expect(bedside.locator("#force-zero-words")).to_have_text(re.compile(words))
+
+
+def test_the_force_zero_says_when_it_is_not_the_time_and_when_nobody_answers(
+    bedside: Page, robot: Robot
+) -> None:
+    robot.show(state=State.ARMED)
+    wait_js(bedside, "bedsidePage.telemetry?.stateName === 'ARMED'")
+    bedside.click("#force-zero")
+    expect(bedside.locator("#force-zero-words")).to_have_text(re.compile("Not now"))
+    assert robot.events() == []
+    robot.show(state=State.LOCAL)
+    wait_js(bedside, "bedsidePage.telemetry?.stateName === 'LOCAL'")
+    bedside.click("#force-zero")
+    expect(bedside.locator("#force-zero-words")).to_have_text(re.compile("Not taken"))
+    bedside.click("#language")
+    expect(bedside.locator("#force-zero-words")).to_have_text(re.compile("未执行"))

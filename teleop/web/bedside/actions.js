@@ -52,7 +52,6 @@ export function wireActions(signalling, telemetry) {
   tell("revoke", "REVOKE_MOTION");
   tell("discomfort", "DISCOMFORT");
   tell("needle-clear", "NEEDLE_CLEAR");
-  tell("force-zero", "FORCE_ZERO");
   tell("handover", "HANDOVER_CONFIRM");
   for (const [id, instrument] of Object.entries(DECLARE)) tell(id, "DECLARE_INSTRUMENT", instrument);
   holdToRun($("lift"), (arg) => signalling.event("LIFT", arg));
