@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -37,7 +37,8 @@ def _data(path: Path) -> bytes:
 
 
 def _clock(ms: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms / 1000)) + f".{ms % 1000:03d}"
+    at = datetime.fromtimestamp(ms / 1000, UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S}.{ms % 1000:03d}"
 
 
 def verify_logs(first: Path, second: Path | None, json_wanted: bool, language: str) -> int:
