@@ -31,6 +31,13 @@ dev: $(DEV)
 $(DEV): $(STAMP) requirements-dev.lock
 	@PYTHON=$(PYTHON) sh scripts/setup.sh $(VENV) requirements-dev.lock .dev
 
+# Coverage-guided fuzzing of every parser; make fuzz SECONDS=3600 runs each for an hour.
+SECONDS ?= 60
+.PHONY: fuzz
+fuzz: $(DEV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
+	$(BIN)/python -m fuzz --seconds $(SECONDS)
+
 .PHONY: browser
 browser:
 	@sh scripts/find_browser.sh

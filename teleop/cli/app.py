@@ -140,6 +140,14 @@ def console(
         Path | None,
         typer.Option(metavar="DIR", help="Instead of an address: run folder of a demo here."),
     ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="The site's key source: a file of pre-shared keys, or "
+            "the socket of a key service.",
+        ),
+    ] = None,
     motion_scale: Annotated[
         float, typer.Option(min=0.2, max=1.0, help="Robot motion per grip motion.")
     ] = 0.5,
@@ -158,7 +166,9 @@ def console(
     """
     from teleop.cli.console import Wanted, run_handle
 
-    code, message = run_handle(Wanted(address, run, handle, motion_scale, force_scale, auto, lang))
+    code, message = run_handle(
+        Wanted(address, run, handle, motion_scale, force_scale, auto, lang, keys)
+    )
     if message:
         fail(message, code)
     raise typer.Exit(code)

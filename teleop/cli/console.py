@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from teleop.cli.text import Texts
@@ -19,6 +19,7 @@ class Wanted:
     force_scale: float
     auto_s: float
     language: str
+    keys: Path | None = None
 
 
 def run_handle(wanted: Wanted) -> tuple[int, str]:
@@ -29,6 +30,7 @@ def run_handle(wanted: Wanted) -> tuple[int, str]:
     from teleop.drivers.handles import HANDLES
     from teleop.keys.errors import SetupError
     from teleop.keys.files import device_file, load_identity
+    from teleop.keys.sources import source_at
     from teleop.supervisor.rundir import default_state_folder
 
     if wanted.language not in ("en", "zh"):
@@ -42,6 +44,8 @@ def run_handle(wanted: Wanted) -> tuple[int, str]:
         return 2, "give either the console's address or --run DIR"
     try:
         door = door_of(wanted.address) if wanted.address else None
+        if door is not None and wanted.keys is not None:
+            door = replace(door, source=source_at(wanted.keys))
         device = load_identity(device_file())
     except (ConsoleError, SetupError) as error:
         return 2, str(error)

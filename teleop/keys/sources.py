@@ -122,6 +122,11 @@ def _read_line(service: socket.socket) -> bytes:
     return data
 
 
+def source_at(path: Path) -> Source:
+    """A console's source: a file of keys, or the socket of a key service. SetupError."""
+    return External(path) if path.is_socket() else PreShared(path)
+
+
 def open_source(security: Security) -> Source | None:
     """The configured source; None: none. SetupError: it cannot be used."""
     if security.key_source == "none":

@@ -17,7 +17,9 @@ import aiohttp
 import msgspec
 
 from teleop.config import ConfigError, read_run
+from teleop.keys.errors import SetupError
 from teleop.keys.files import read_pins, read_site_key
+from teleop.keys.sources import Source, open_source
 from teleop.pinning import fingerprint_of
 from teleop.scripted.commandkey import CommandKey
 from transport import schema
@@ -72,6 +74,14 @@ async def wait_for_json(path: Path, timeout_s: float) -> dict[str, object]:
     raise RunFolderError(f"{path}: {problem} after {timeout_s:.0f} s; is the demo running?")
 
 
+def _source(run_dir: Path) -> Source | None:
+    """The key source of a run on this machine."""
+    try:
+        return open_source(read_run(run_dir).security)
+    except (ConfigError, SetupError) as error:
+        raise RunFolderError(f"{run_dir}: {error}") from error
+
+
 def _seal(run_dir: Path) -> bytes:
     """Fingerprint of the certificate that this run serves."""
     try:
@@ -94,6 +104,8 @@ class Door:
     """SHA-256 of the only certificate to believe; None: whatever this machine's roots vouch for."""
     site: str = ""
     """Fingerprint of the robot's site key; empty: the first that is seen."""
+    source: Source | None = None
+    """This console's end of the site's key source."""
 
     @property
     def trust(self) -> aiohttp.Fingerprint | bool:
@@ -161,7 +173,7 @@ class PageClient:
             raise GatewayError(f"{self.role.value}: cannot join {origin}: {error!r}") from error
         self._token = self.welcome.token
         if self.joins == 0:
-            self.command_key = CommandKey(self._key, door.pin, door.site)
+            self.command_key = CommandKey(self._key, door.pin, door.site, door.source)
             self._site = door.site
         self._know_origins(origin, self.welcome)
         self.host = urlsplit(origin).hostname or ""
@@ -189,7 +201,9 @@ class PageClient:
         origin = f"{scheme}://{gateway['host']}:{gateway['port']}"
         pin, key = pins[0] if pins else None, read_site_key(self._run_dir)
         code = str(codes[self.role.value])
-        return Door(origin, code, pin, seal, fingerprint(key) if key else "")
+        return Door(
+            origin, code, pin, seal, fingerprint(key) if key else "", _source(self._run_dir)
+        )
 
     async def _handshake(self, code: str) -> Welcome:
         challenge = await self._receive()

@@ -6,6 +6,7 @@ The gateway relays the agreement and cannot take part in it: the invitation's pi
 from __future__ import annotations
 
 from safety.authentic import sign
+from teleop.keys.sources import Source
 from transport.identity import DeviceKey, decode, encode, fingerprint
 from transport.keyagreement import AgreementError, Reply, is_done, reply_to, suite_text
 from transport.schema import KeyDone, KeyOffer, KeyReply
@@ -14,8 +15,18 @@ from transport.schema import KeyDone, KeyOffer, KeyReply
 class CommandKey:
     """Agrees, and agrees anew whenever the robot asks; the old key serves until the new is done."""
 
-    def __init__(self, device: DeviceKey, pin: bytes | None = None, site: str = "") -> None:
-        """`site`: fingerprint of the only site key to believe; empty: the first that is seen."""
+    def __init__(
+        self,
+        device: DeviceKey,
+        pin: bytes | None = None,
+        site: str = "",
+        source: Source | None = None,
+    ) -> None:
+        """`site`: fingerprint of the only site key to believe; empty: the first that is seen.
+
+        `source`: where this console gets the keys of the site's key source.
+        """
+        self._key_of = source.key_of if source else lambda _: None
         self._device = device
         self._pin = pin
         self._name = site
@@ -34,8 +45,9 @@ class CommandKey:
         try:
             data = decode(message.data) or b""
             self._waiting = reply_to(
-                data, session, self._device, pin=self._pin, site_key=self._site
-            )
+                data, session, self._device, pin=self._pin, site_key=self._site,
+                source_key=self._key_of,
+            )  # fmt: skip
             if self._name not in ("", fingerprint(self._waiting.site_key)):
                 raise AgreementError("this is not the robot of the invitation: its key differs")
         except AgreementError as error:

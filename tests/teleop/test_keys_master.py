@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
+import socket
+import threading
+import uuid
 from pathlib import Path
 
 import pytest
@@ -20,7 +24,7 @@ from teleop.keys.files import (
 )
 from teleop.keys.master import REPLY_NS, Install, KeyMaster, Outcome
 from teleop.keys.messages import Done, Failed, Offered
-from teleop.keys.sources import PreShared, open_source
+from teleop.keys.sources import PreShared, open_source, source_at
 from transport.identity import DeviceKey, decode, encode
 from transport.keyagreement import AgreementError, reply_to
 
@@ -185,3 +189,37 @@ def test_pins_are_added_and_damaged_files_let_nobody_in(tmp_path: Path) -> None:
     assert [encode(pin) for pin in read_pins(tmp_path)] == [first, second]
     (tmp_path / "pins.json").write_bytes(b"[1, \xff")
     assert read_pins(tmp_path) == []
+
+
+def test_an_external_key_service_serves_both_ends(tmp_path: Path) -> None:
+    """The words of ETSI GS QKD 014 on a local socket; what it says wrong is no key."""
+    path, made = tmp_path / "kms.sock", {}
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen()
+
+    def serve() -> None:
+        for _ in range(4):
+            with listener.accept()[0] as link:
+                asked = json.loads(link.makefile().readline())
+                if "enc_keys" in asked:
+                    name = str(uuid.UUID(int=len(made) + 1))
+                    made[name] = base64.b64encode(bytes([len(made)]) * 32).decode()
+                else:
+                    name = asked["dec_keys"]["key_IDs"][0]["key_ID"]
+                answer = {"keys": [{"key_ID": name, "key": made[name]}]} if name in made else {}
+                link.sendall(json.dumps(answer).encode() + b"\n")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    robot_end = open_source(Security(key_source="external", key_path=str(path)))
+    assert robot_end is not None
+    console_end = source_at(path)
+    first, second = robot_end.next_key(), robot_end.next_key()
+    assert first[0] != second[0]
+    assert console_end.key_of(first[0]) == first[1]
+    assert console_end.key_of(bytes(range(16))) is None
+    thread.join()
+    listener.close()
+    with pytest.raises(SourceError):
+        robot_end.next_key()
