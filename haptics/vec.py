@@ -115,10 +115,14 @@ def exp(rotation: Vec) -> Mat:
 
 
 def log(m: Mat) -> Vec:
-    """Rotation vector (rad) of a rotation matrix; angles well below pi."""
+    """Rotation vector (rad) of a rotation matrix; at half a turn either of its two axes."""
     w = (m[2][1] - m[1][2], m[0][2] - m[2][0], m[1][0] - m[0][1])
     sine = 0.5 * norm(w)
     cosine = 0.5 * (m[0][0] + m[1][1] + m[2][2] - 1.0)
+    if cosine < -0.5:  # `w` vanishes towards half a turn, the quaternion's vector does not
+        x, y, z, real = to_quat(m)
+        length = norm((x, y, z))
+        return scale((x, y, z), 2.0 * math.atan2(length, real) / length)
     angle = math.atan2(sine, cosine)
     return scale(w, 0.5 if sine < 1e-9 else 0.5 * angle / sine)
 
