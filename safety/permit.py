@@ -18,6 +18,11 @@ AUTO_LIFT_NS = 3 * S
 """SAFE_STOP: earliest automatic lift-off, where the site enabled it (reference section 5)."""
 
 
+COMPLIANT = (State.ARMED, State.HOLD)
+"""The needle's own axis is braked, and the probe goes on following the skin: an arm that stood
+still would press with every breath and drag the shaft through what moves (docs/needle.md)."""
+
+
 @dataclass(slots=True)
 class Situation:
     """What the permit depends on. Defaults are the worst values."""
@@ -89,6 +94,8 @@ def decide(s: Situation, limits: Limits) -> Order:
         return BRAKE
     if s.state in (State.ACTIVE, State.DEGRADED):
         return _operate(s, limits)
+    if s.contact == Contact.NEEDLE_IN_TISSUE and s.state in COMPLIANT:
+        return _regulate(_held_force_n(s, limits), limits)
     if s.contact not in (Contact.SKIN, Contact.NONE):
         return BRAKE
     if s.state == State.LOCAL:

@@ -149,7 +149,9 @@ def _turn(n: NeedleState, s: Situation) -> None:
 
 def turn(n: NeedleState, s: Situation) -> Turn | None:
     """What the needle's work makes of the set-point; None: the hand moves the probe."""
-    if s.mode is not Mode.OPERATE or s.permit.command.mode != NEEDLE_MODE:
+    inside = s.arm.needle_depth_m > HOME_M
+    working = s.mode is Mode.OPERATE and s.permit.command.mode == NEEDLE_MODE
+    if not inside and not working:
         return None
     return Turn(n.turn_rad_s, PROBE_ENTRY_M - n.slid_m, n.base_z_home)
 

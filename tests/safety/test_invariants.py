@@ -94,8 +94,12 @@ class Oracle:
         if r.state in MOVING:
             assert p.kind == PermitKind.OPERATE
         if r.contact in (Contact.UNKNOWN, Contact.NEEDLE_IN_TISSUE):  # I5
-            assert p.kind in (PermitKind.NONE, PermitKind.OPERATE)
-            assert p.v_max_m_s == 0.0
+            assert p.kind in (PermitKind.NONE, PermitKind.OPERATE, PermitKind.REGULATE)
+            assert p.kind == PermitKind.REGULATE or p.v_max_m_s == 0.0
+            if p.kind == PermitKind.REGULATE:  # the probe follows the skin, the axis is braked
+                assert r.contact == Contact.NEEDLE_IN_TISSUE
+                assert r.state in (State.ARMED, State.HOLD)
+                assert p.needle_pivot_rad_s == 0.0
         if r.state != State.ACTIVE:
             assert not p.needle_advance
         assert 0.0 <= p.v_max_m_s <= 0.1  # I6

@@ -79,6 +79,10 @@ def test_the_table_of_permits(state: State) -> None:
         order = decide(situation(state, contact, lift=True), LIMITS)
         if state in (State.ACTIVE, State.DEGRADED):
             assert (order.kind, order.v_max_m_s) == (PermitKind.OPERATE, 0.0)
+        elif state in (State.ARMED, State.HOLD) and contact == Contact.NEEDLE_IN_TISSUE:
+            assert (order.kind, order.f_max_n) == (PermitKind.REGULATE, LIMITS.regulate_force_n)
+            assert not order.needle_advance
+            assert order.needle_pivot_rad_s == 0.0
         else:
             assert order == permit.BRAKE
 

@@ -1018,7 +1018,10 @@ def test_a_declared_needle_counts_as_in_tissue_until_home_and_confirmed() -> Non
     assert (permit(rig).v_max_m_s, permit(rig).needle_advance) == (0.0, False)
     rig.send(EventKind.STOP, 1, Source.CONSOLE)
     rig.run(0.01)
-    assert permit(rig).kind == PermitKind.NONE
+    assert (permit(rig).kind, permit(rig).needle_advance) == (PermitKind.REGULATE, False)
+    rig.send(EventKind.STOP, 1, Source.BEDSIDE_PAGE)
+    rig.run(0.01)
+    assert permit(rig).kind == PermitKind.NONE, "SAFE_STOP"
     assert braking(rig)
     rig.send(EventKind.NEEDLE_CLEAR)
     rig.run(0.01)
@@ -1126,7 +1129,12 @@ def test_an_arm_that_moves_during_set_up_is_a_fault() -> None:
 
 def test_an_arm_outside_its_workspace_holds() -> None:
     rig = active()
-    rig.arm = replace(rig.arm, base_p_probe_m=(0.58, 0.0, 0.62))
+    x, y, z = rig.arm.base_p_probe_m
+    for step in range(1, 201):  # 2 mm in each cycle: no jump
+        height_m = z + (0.6099 - z) * step / 200
+        rig.arm = replace(rig.arm, base_p_probe_m=(x, y, height_m))
+        rig.step()
+    rig.arm = replace(rig.arm, base_p_probe_m=(x, y, 0.611))
     hold(rig, Cause.WORKSPACE, 20)
 
 

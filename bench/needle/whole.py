@@ -1,0 +1,140 @@
+"""The link is cut while the needle works: real guard, servo and arm box on the virtual clock.
+
+One insertion is the trunk; at each moment a copy of the whole world goes on without the link
+(`bench/branch.py`). The way through the air is skipped: the axis is put near the skin.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.branch import branch
+from bench.needle.link import FIVE_G
+from bench.world import World, WorldOptions
+from safety.frame import SafetyFrame
+from safety.needle import GOAL_UNIT_M
+from safety.states import Contact, ContactState, EventKind, Instrument, NeedlePlan, State, Step
+from teleop.scripted.persons import Act, Nurse, Plan
+from teleop.servo.needle import NEEDLE_MODE
+
+FIRST_M, GOAL_M, TURNED_M = 0.044, 0.100, 0.056
+"""Where the axis starts, where the plan ends, where the expert turns meanwhile."""
+V_M_S, TURN_RAD_S = 0.004, 0.04
+STAY_NS = 3_600_000_000_000
+"""The scripted scan does not begin: the hand is the needle's."""
+LEARN_S = 9.0
+"""The breathing gate learns while people plan."""
+AFTER_S = 1.0
+"""Watched after the cut: HOLD comes within 0.1 s."""
+REST_SAMPLES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What came after a cut."""
+
+    moved_m: float
+    """Largest distance of the axis from where it was."""
+    tip_m: float
+    """The same for the tip in tissue, along the shaft."""
+    added_n: float
+    """Contact force over what it was."""
+    held: bool
+    """Guard left ACTIVE."""
+
+
+class NeedleNurse(Nurse):
+    """Mounts a needle, says that it is clear, and allows motion."""
+
+    _ACTS = (
+        (Step.TEST_STOP, Act(EventKind.STOP, 1, b"s")),
+        (
+            Step.DECLARE_INSTRUMENT,
+            Act(EventKind.DECLARE_INSTRUMENT, int(Instrument.PROBE_NEEDLE)),
+        ),
+        (Step.ALLOW_MOTION, Act(EventKind.ALLOW_MOTION)),
+    )
+
+
+@dataclass(slots=True)
+class Hands:
+    """The expert's needle hand: asks, and lets go when the robot blocked it."""
+
+    world: World
+    asked_m_s: float = 0.0
+    turn_rad_s: float = 0.0
+    mode: int = 0
+    resting: int = 0
+
+    def alter(self, frame: SafetyFrame) -> SafetyFrame:
+        """What the hand does to a sample of the page."""
+        if self.mode != NEEDLE_MODE:
+            return frame
+        if self.resting == 0 and not self.world.site.permit.value.needle_advance:
+            self.resting = REST_SAMPLES
+        self.resting = max(0, self.resting - 1)
+        asked = 0.0 if self.resting and self.asked_m_s > 0.0 else self.asked_m_s
+        return dataclasses.replace(
+            frame, mode=self.mode, needle_v_m_s=asked,
+            hand_v_m_s=(0.0, 0.0, 0.0), hand_w_rad_s=(0.0, self.turn_rad_s, 0.0),
+        )  # fmt: skip
+
+
+def planned(seed: int) -> tuple[World, Hands]:
+    """The probe presses, the plan is confirmed, the needle is near the skin."""
+    world = World(
+        WorldOptions(seed=seed, up=FIVE_G, down=FIVE_G, video=FIVE_G, plan=Plan(settle_ns=STAY_NS))
+    )
+    world.bedside.nurse = NeedleNurse()
+    hands = Hands(world)
+    world.page.alter = hands.alter
+    site = world.site
+    world.run_until(lambda: site.report.value.instrument == Instrument.PROBE_NEEDLE)
+    world.page_event(EventKind.NEEDLE_CLEAR)
+    world.run_until(lambda: site.report.value.contact == Contact.NONE)
+    world.run_until(lambda: site.servo_report.value.contact is ContactState.PRESS, 60.0)
+    hands.mode = NEEDLE_MODE
+    world.run_for(LEARN_S)
+    goal = round(GOAL_M / GOAL_UNIT_M)
+    world.page_event(EventKind.NEEDLE_PROPOSE, goal, console=True)
+    world.run_until(lambda: site.report.value.needle_plan == NeedlePlan.PROPOSED)
+    world.page_event(EventKind.NEEDLE_CONFIRM, goal)
+    world.run_until(lambda: site.report.value.needle_plan == NeedlePlan.CONFIRMED)
+    site.arm_box.needle.axis.depth_m = FIRST_M
+    world.run_for(0.1)
+    return world, hands
+
+
+def cuts(seed: int, steps_s: Sequence[float]) -> list[Cut]:
+    """Cut after each of these spans: while it advances, turns, waits for breathing, withdraws."""
+    world, hands = planned(seed)
+    try:
+        found = []
+        for i, step_s in enumerate(steps_s):
+            depth_m = world.site.arm.value.needle_depth_m
+            back = i >= len(steps_s) * 0.8 or depth_m > GOAL_M - 0.001
+            hands.asked_m_s = -V_M_S if back and depth_m > TURNED_M else V_M_S
+            turning = depth_m > TURNED_M and not back
+            hands.turn_rad_s = (TURN_RAD_S if i % 4 < 2 else -TURN_RAD_S) if turning else 0.0
+            world.run_for(step_s)
+            found.append(branch(world, _cut))
+        return found
+    finally:
+        world.close()
+
+
+def _cut(world: World) -> Cut:
+    start, moved_m, tip_m, most_n = world.site.arm.value, 0.0, 0.0, 0.0
+    inside_m = start.needle_depth_m - start.needle_entry_m
+    world.cut_link()
+    for _ in range(round(AFTER_S * 250)):
+        world.run_for(0.004)
+        arm = world.site.arm.value
+        moved_m = max(moved_m, abs(arm.needle_depth_m - start.needle_depth_m))
+        if start.needle_entry_m > 0.0 and arm.needle_entry_m > 0.0:
+            tip_m = max(tip_m, abs(arm.needle_depth_m - arm.needle_entry_m - inside_m))
+        most_n = max(most_n, arm.contact_force_n)
+    held = world.site.report.value.state not in (State.ACTIVE, State.DEGRADED)
+    return Cut(moved_m, tip_m, most_n - start.contact_force_n, held)
