@@ -26,6 +26,22 @@ EDWARDS_BYTES = 32
 SIGNATURE_BYTES = 64
 """Ed25519: RFC 8032; P-256: IEEE P1363, r and s of 32 bytes each."""
 
+SMALL_ORDER = frozenset(
+    bytes.fromhex(y)
+    for y in (
+        "00" * 32,
+        "01" + "00" * 31,
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ec" + "ff" * 30 + "7f",
+        "ed" + "ff" * 30 + "7f",
+        "ee" + "ff" * 30 + "7f",
+    )
+)
+"""Encodings (without the sign bit) of points whose order divides 8: under such a "key" one
+signature fits many messages, and OpenSSL takes it (found by fuzzing; cf. Chalkias et al., Taming
+the many EdDSAs, 2020)."""
+
 
 def encode(data: bytes) -> str:
     """Base64url without padding."""
@@ -55,6 +71,8 @@ def is_signed(public: bytes, signature: bytes, message: bytes) -> bool:
         return False
     try:
         if len(public) == EDWARDS_BYTES:
+            if public[:31] + bytes([public[31] & 0x7F]) in SMALL_ORDER:
+                return False
             Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
         elif len(public) == POINT_BYTES:
             r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
