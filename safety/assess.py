@@ -22,6 +22,7 @@ SUSPECT = mask(
     Cause.SERVO_IGNORES_PERMIT,
     Cause.BRAKE_FAILED,
     Cause.INTERNAL_ERROR,
+    Cause.POSE_INVALID,
 )
 """With these nothing but brakes: whoever would move the arm is not to be trusted, or not there."""
 NO_VIEW = mask(Cause.PICTURE_FROZEN, Cause.PICTURE_STALE, Cause.MEDIA_LOST, Cause.PICTURE_NOT_LIVE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from safety.epochs import SETTLE_NS
 from safety.gate import Rejection
 from safety.limits import Limits
@@ -103,6 +105,8 @@ def arm(m: Memory, i: GuardInputs, limits: Limits) -> int:
     if not m.arm.seen:
         m.motion.brake_since_ns = 0  # nobody is there yet who could brake: time starts anew
     bits = m.motion.check(i.arm, fresh, i.now_ns, limits)
+    if fresh and m.pose.implausible(i.arm, _asked_m_s(m, i), i.now_ns):
+        bits |= mask(Cause.POSE_INVALID)
     if fresh:
         m.needle.follow(i.arm, m.contact.needle_home)
     operated = m.motion.kind == PermitKind.OPERATE
@@ -119,6 +123,13 @@ def arm(m: Memory, i: GuardInputs, limits: Limits) -> int:
         if not low - WORKSPACE_MARGIN_M <= value <= high + WORKSPACE_MARGIN_M:
             bits |= mask(Cause.WORKSPACE)
     return bits
+
+
+def _asked_m_s(m: Memory, i: GuardInputs) -> float:
+    """Speed that servo orders under a permit to move; 0: none."""
+    if m.servo.lost or m.motion.brake_since_ns or m.motion.kind == PermitKind.NONE:
+        return 0.0
+    return math.hypot(*i.servo.v_target_m_s)
 
 
 def own(m: Memory, i: GuardInputs, bits: int, elapsed_ms: float, limits: Limits) -> int:

@@ -25,6 +25,7 @@ from safety.machine import Machine
 from safety.mark import Mark
 from safety.messages import Command
 from safety.needle import NeedleWatch
+from safety.pose import PoseWatch
 from safety.power import Power
 from safety.qualify import Qualifier
 from safety.stamps import StampTable
@@ -108,6 +109,7 @@ class Memory:
     power: Power = field(default_factory=Power)
     contact: ContactWatch = field(default_factory=ContactWatch)
     motion: MotionWatch = field(default_factory=MotionWatch)
+    pose: PoseWatch = field(default_factory=PoseWatch)
     load: LoadWatch = field(default_factory=LoadWatch)
     stamps: StampTable = field(default_factory=StampTable)
     gate: Gate = field(default_factory=Gate)

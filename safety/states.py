@@ -77,6 +77,7 @@ class Cause(IntEnum):
     LINK_LOST = 48
     FORCE_RATE_OVER_LIMIT = 49
     CONTACT_POWER_OVER_LIMIT = 50
+    POSE_INVALID = 51
 
 
 class PermitKind(IntEnum):

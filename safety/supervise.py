@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from safety.layout import Quat, Vec3, Vec7
 from safety.limits import Limits
 from safety.messages import ArmState
+from safety.slowing import SlideWatch
 from safety.speed import SpeedWatch
 from safety.states import Cause, PermitKind
 from safety.transitions import mask
@@ -53,6 +54,7 @@ class MotionWatch:
     speed_m_s: float = 0.0
     turn_rad_s: float = 0.0
     across_m_s: float = 0.0
+    slide: SlideWatch = field(default_factory=SlideWatch)
     rest_set: bool = False
     rest_p_m: Vec3 = (0.0, 0.0, 0.0)
     rest_q_rad: Vec7 = (0.0,) * 7
@@ -75,6 +77,8 @@ class MotionWatch:
             self.brake_seen = False
         elif not brake:
             self.brake_since_ns = 0
+        regulate = kind in (PermitKind.REGULATE, PermitKind.LIFT) and not brake
+        self.slide.order(regulate, self.across_m_s, now_ns)
         if kind != self.kind:
             self.rest_set = False
             self.kind = kind
@@ -88,6 +92,8 @@ class MotionWatch:
             axis = probe_axis(arm.base_q_probe)
             self.across_m_s = across(arm.base_v_probe_m_s, axis)
             causes = self._speed(now_ns, limits) | self._drift(arm, axis, limits)
+            if self.slide.slides(self.across_m_s, now_ns, limits):
+                causes |= mask(Cause.SERVO_IGNORES_PERMIT)
         return causes | self._brakes(arm, fresh, now_ns, limits)
 
     def _speed(self, now_ns: int, limits: Limits) -> int:

@@ -121,6 +121,7 @@ CAUSES: tuple[CauseRow, ...] = (
     CauseRow(Cause.LINK_LOST, None, None, None, None, None),
     _session(Cause.FORCE_RATE_OVER_LIMIT, local=HOLD),
     CauseRow(Cause.CONTACT_POWER_OVER_LIMIT, None, SAFE_STOP, SAFE_STOP, SAFE_STOP, HOLD),
+    _powered(Cause.POSE_INVALID, FAULT),
 )
 """One row per cause. COMMAND_INVALID is never raised: refused frames move no state, the missing
 command does (age); the row is there so that the table is total. LINK_LOST stops nothing: it is

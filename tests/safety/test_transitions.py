@@ -76,6 +76,7 @@ EXPECTED = {
     "SERVO_RESTARTED": ". SS S S S",
     "ARM_RESTARTED": ". SS S S S",
     "LINK_LOST": ". .. . . .",
+    "POSE_INVALID": ". FF F F F",
     "FORCE_RATE_OVER_LIMIT": ". BH H H H",
     "CONTACT_POWER_OVER_LIMIT": ". SS S S H",
 }

@@ -1,0 +1,57 @@
+"""Can the measured pose be true? Jumps that no velocity explains, joints that never move (pure).
+
+Guard sees the arm only through what its box measures; encoders that freeze or jump would blind all
+of its other checks of motion.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from safety.layout import Vec3, Vec7
+from safety.messages import ArmState
+
+MS = 1_000_000
+STEP_M = 0.003
+"""A step beyond what the velocity explains: 6 m/s2 over `SPAN_NS` make 1.2 mm."""
+SPAN_NS = 20 * MS
+"""Samples farther apart are not compared; a silent arm has its own cause."""
+ASKED_M_S = 0.005
+"""Servo asks for at least this speed."""
+STUCK_NS = 100 * MS
+"""As for the force sensor: identical readings for so long are no readings."""
+
+
+@dataclass(slots=True)
+class PoseWatch:
+    """Compares each sample with the one before."""
+
+    stamp_ns: int = 0
+    base_p_m: Vec3 = (0.0, 0.0, 0.0)
+    q_rad: Vec7 = (0.0,) * 7
+    still_since_ns: int = 0
+    """Since when the joints read the same although motion is asked for; 0: they do not."""
+
+    def implausible(self, arm: ArmState, asked_m_s: float, now_ns: int) -> bool:
+        """Take a fresh sample; `asked_m_s` is what servo orders now, 0 under brakes."""
+        if arm.stamp_ns == self.stamp_ns:
+            return False
+        jumped = self._jumped(arm)
+        stuck = self._stuck(arm, asked_m_s, now_ns)
+        self.stamp_ns, self.base_p_m, self.q_rad = arm.stamp_ns, arm.base_p_probe_m, arm.q_rad
+        return jumped or stuck
+
+    def _jumped(self, arm: ArmState) -> bool:
+        span_ns = arm.stamp_ns - self.stamp_ns
+        if self.stamp_ns == 0 or not 0 < span_ns <= SPAN_NS:
+            return False
+        explained_m = math.hypot(*arm.base_v_probe_m_s) * span_ns / 1e9
+        return math.dist(arm.base_p_probe_m, self.base_p_m) > explained_m + STEP_M
+
+    def _stuck(self, arm: ArmState, asked_m_s: float, now_ns: int) -> bool:
+        if asked_m_s < ASKED_M_S or arm.braked or arm.q_rad != self.q_rad:
+            self.still_since_ns = 0
+            return False
+        self.still_since_ns = self.still_since_ns or now_ns
+        return now_ns - self.still_since_ns >= STUCK_NS
