@@ -11,6 +11,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from safety import messages as m
@@ -29,6 +30,7 @@ from safety.states import (
 MS = 1_000_000
 S = 1_000_000_000
 CONSOLE = 7
+hash_of = cache(limits_hash)
 BEDSIDE = 9
 BOOT = 3 << 32
 NO_FRAME = m.FRAME_STAMP.unpack(bytes(m.FRAME_STAMP.size))
@@ -255,7 +257,7 @@ class Rig:
             hand_w_rad_s=(0.0, 0.0, 0.0),
             force_ref_n=self.force_ref,
             needle_v_m_s=self.needle_v,
-            limits_hash=limits_hash(self.limits),
+            limits_hash=hash_of(self.limits),
         )
 
     def make_inputs(self) -> m.GuardInputs:

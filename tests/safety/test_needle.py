@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from harness import Rig
+from harness import Rig, prepared
 
 from safety.causes import mask
 from safety.limits import Limits
@@ -18,9 +18,7 @@ S = 1_000_000_000
 
 
 def active() -> Rig:
-    rig = Rig()
-    rig.to_active(Instrument.PROBE_NEEDLE)
-    return rig
+    return prepared("to_active", Instrument.PROBE_NEEDLE)
 
 
 def propose(rig: Rig, arg: int = GOAL, source: Source = Source.CONSOLE) -> NeedlePlan:
@@ -72,8 +70,7 @@ def test_a_depth_that_is_no_plan_is_refused(arg: int) -> None:
 
 
 def test_no_plan_without_a_declared_needle_or_from_the_bedside() -> None:
-    rig = Rig()
-    rig.to_active(Instrument.PROBE)
+    rig = prepared("to_active")
     assert propose(rig) == NeedlePlan.NONE
     assert propose(active(), GOAL, Source.BEDSIDE_PAGE) == NeedlePlan.NONE
 
@@ -154,7 +151,9 @@ def test_breathing_along_the_axis_keeps_the_plan() -> None:
     rig = active()
     propose(rig)
     x, y, z = rig.arm.base_p_probe_m
-    rig.arm = replace(rig.arm, base_p_probe_m=(x, y, z + 0.01))
+    for step in range(1, 11):
+        rig.arm = replace(rig.arm, base_p_probe_m=(x, y, z + 0.001 * step))
+        rig.step()
     rig.run(0.02)
     assert rig.report.needle_plan == NeedlePlan.PROPOSED
 

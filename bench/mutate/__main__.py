@@ -1,0 +1,83 @@
+"""`python -m bench.mutate`: mutation testing of `safety/`; goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from bench.mutate import child
+from bench.mutate.child import Verdict
+from bench.mutate.mutants import Mutant, code, of_safety, sample
+from bench.mutate.results import Result, append, known, load, reasons, summary
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "mutation.md"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.mutate", description=__doc__)
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="N mutants at random")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample (default 1)")
+    parser.add_argument("--only", default="", metavar="WORD", help="mutants whose name has WORD")
+    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) - 1))
+    parser.add_argument("--again", action="store_true", help="run known survivors again")
+    parser.add_argument(
+        "--stages", type=int, default=len(child.STAGES), help="quick stages of tests only: 1, 2"
+    )
+    parser.add_argument("--list", action="store_true", help="show the stored results, run nothing")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "mutation" / "results.jsonl")
+    return parser.parse_args()
+
+
+def _one(mutant: Mutant, stages: int) -> Result:
+    before = os.times()
+    outcome = child.run(ROOT, mutant.module, mutant.file, code(ROOT, mutant), stages)
+    after = os.times()
+    spent = after.children_user + after.children_system
+    spent -= before.children_user + before.children_system
+    return Result(
+        mutant.name, mutant.sha, mutant.line, outcome.verdict, outcome.killer, round(spent, 2)
+    )
+
+
+def _run(todo: list[Mutant], jobs: int, stages: int, out: Path) -> None:
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(_one, mutant, stages) for mutant in todo]
+        for done, one in enumerate(as_completed(waiting), 1):
+            result = one.result()
+            append(out, result)
+            alive = "SURVIVED " if result.verdict == Verdict.SURVIVED else ""
+            sys.stdout.write(f"{done}/{len(todo)} {alive}{result.name}  {result.killer}\n")
+            sys.stdout.flush()
+
+
+def main() -> int:
+    """Run the chosen mutants; 1: a survivor has no reason in `docs/mutation.md`."""
+    given = _arguments()
+    every = of_safety(ROOT)
+    chosen = [m for m in sample(every, given.sample, given.seed) if given.only in m.name]
+    stored = load(given.out)
+    todo = [
+        m
+        for m in chosen
+        if (found := known(stored, m)) is None
+        or (given.again and found.verdict == Verdict.SURVIVED)
+        or (given.stages == len(child.STAGES) and found.verdict == Verdict.OPEN)
+    ]
+    sys.stdout.write(f"{len(every)} mutants, {len(chosen)} chosen, {len(todo)} to run\n")
+    os.nice(15)
+    if not given.list:
+        _run(todo, given.jobs, given.stages, given.out)
+    stored = load(given.out)
+    rows = [found for m in chosen if (found := known(stored, m)) is not None]
+    explained = reasons(PAGE)
+    sys.stdout.write("\n".join(summary(rows, explained)) + "\n")
+    unknown = [r for r in rows if r.verdict == Verdict.SURVIVED and r.name not in explained]
+    return 1 if unknown else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
