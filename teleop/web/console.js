@@ -2,6 +2,7 @@
 // (people), input/sampler.js (commands), console/view.js (what is shown).
 
 import { AlarmSound, ForceTone } from "./alarms/sound.js";
+import { AuditTalk } from "./audit/talk.js";
 import * as controls from "./console/controls.js";
 import { ConsoleView } from "./console/view.js";
 import { Deadman, holdButton, watchPage } from "./input/deadman.js";
@@ -41,6 +42,7 @@ class Console {
     this.signalling = new Signalling("console");
     this.command = new CommandPath(this.signalling);
     this.key = new CommandKey(this.signalling);
+    this.audit = new AuditTalk(this.signalling);
     this.video = new VideoPath(this.signalling, $("video"));
     this.deadman = new Deadman();
     this.hand = new Hand();
@@ -133,7 +135,10 @@ class Console {
       this.picture.geometry(state);
       controls.imageState(state);
     });
-    this.command.onTelemetry = (telemetry) => this.latency.add(telemetry, performance.now());
+    this.command.onTelemetry = (telemetry) => {
+      this.latency.add(telemetry, performance.now());
+      this.audit.telemetry(telemetry);
+    };
     this.picture.onFreeze = (on) => this.deadman.block("frozen", on);
     setInterval(() => this.checkBlocks(), 25);
   }
@@ -147,6 +152,7 @@ class Console {
     controls.wirePicture(this);
     controls.wireImage(this);
     controls.wireBar(this);
+    $("audit-save").addEventListener("click", () => this.audit.download());
     shortcuts(controls.shortcutTable(this), () => this.letters);
     const panel = new TalkPanel($("talk"), this.signalling, "console");
     this.talk = new Talk(this.signalling, { offers: false, onTrack: (track) => panel.track(track) });

@@ -176,7 +176,9 @@ export class Signalling {
 
   /** Tell guard what a person did (EventKind name); false: not sent. */
   event(name, arg = 0) {
-    return this.send("event", { name, arg });
+    const sent = this.send("event", { name, arg });
+    if (sent) this.emit("acted", { name, arg });
+    return sent;
   }
 }
 
