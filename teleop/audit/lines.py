@@ -26,6 +26,7 @@ ROOT_CHARS = 44
 
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 """JavaScript can count so far."""
+Stamp = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Name = Annotated[str, Meta(max_length=64, pattern=r"^[\x21-\x7e]*$")]
 """Printable ASCII without spaces: names of states, events, logs."""
@@ -97,7 +98,7 @@ class Entry(Line, frozen=True, tag="entry"):
     n: Count
     """Number of the entry, from 0."""
     utc_ms: Count
-    mono_ns: Count
+    mono_ns: Stamp
     """CLOCK_MONOTONIC of the site's machine; joins the log with the recording."""
     kind: Kind
     session: Count = 0

@@ -10,6 +10,12 @@ from transport.identity import DeviceKey
 
 KEPT_HEADS = 4096
 """More than an hour at one head per second: the other site's answers come within seconds."""
+MOST_VALUE = 2**63 - 1
+
+
+def _printable(name: str) -> str:
+    """Printable ASCII without spaces, as much as a line holds."""
+    return "".join(letter for letter in name if "!" <= letter <= "~")[:64]
 
 
 class Log:
@@ -55,10 +61,11 @@ class Log:
         value: int = 0,
         detail: str = "",
     ) -> Entry:
-        """Append an entry."""
+        """Append an entry; what a line cannot hold is cut, so that the log can always be read."""
         entry = Entry(
-            self.tree.size, utc_ms, mono_ns, kind, session, name[:64], value, detail[:1024]
-        )
+            self.tree.size, utc_ms, max(0, mono_ns), kind, session, _printable(name),
+            max(-MOST_VALUE, min(value, MOST_VALUE)), detail[:1024],
+        )  # fmt: skip
         raw = to_line(entry)
         self.tree.append(raw)
         self._lines.append(raw)

@@ -88,3 +88,17 @@ def test_a_full_disk_costs_no_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [e.value for e, _ in log.entries if e.kind is Kind.ACT] == list(range(5))
     assert not log.found
     assert not log.end_faults()
+
+
+def test_whatever_is_added_can_be_read_again(tmp_path: Path) -> None:
+    """Stamps of a machine that runs for years, epochs of 64 bits, names of any kind."""
+    with Book(tmp_path, "demo/robot") as book:
+        book.add(Kind.ALLOWED, value=2**64 - 1, at_ns=2**62)
+        book.add(Kind.ACT, name="two words\n" + "x" * 500, value=-(2**70), at_ns=-5)
+        book.add(Kind.FORKED, detail="é" * 5000)
+        book.add(Kind.CLOSED)
+    assert verify_one((tmp_path / LOG_FILE).read_bytes()) == ()
+    with Book(tmp_path, "demo/robot") as book:
+        assert [e.kind for e in book.stored][1] is Kind.ACT
+        assert book.stored[0].mono_ns == 2**62
+        book.add(Kind.CLOSED)

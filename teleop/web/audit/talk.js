@@ -87,7 +87,7 @@ export class AuditTalk {
     const stop = STOPS.has(stateName) ? `${stateName} ${causeName}` : "";
     this.seen = { stop, engagement };
     if (before && before.engagement !== engagement) this.add("engaged", { value: engagement, detail: String(epoch) });
-    if (stop && before?.stop !== stop) this.add("stopped", { name: stateName, value: epoch, detail: causeName });
+    if (stop && before?.stop !== stop) this.add("stopped", { name: stateName, detail: causeName });
   }
 
   async turn() {
