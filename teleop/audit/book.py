@@ -152,7 +152,7 @@ class Book:
 def _checked(path: Path, data: bytes, log: Log) -> StoredLog:
     """The stored log, when nothing about it is wrong. BookError: it must not be continued."""
     try:
-        stored = parse(data)
+        stored = parse(data, every_head=False)
     except ForeignLogError as error:
         raise BookError(f"{path}: {error}. Move it away; a new log is begun then.") from error
     faults = stored.faults()

@@ -20,7 +20,7 @@ from teleop.audit.merkle import HASH_BYTES
 from transport.identity import DeviceKey, decode, encode, is_signed
 
 FORMAT = 1
-MAX_LINE_BYTES = 4096
+MAX_LINE_BYTES = 8192
 ROOT_CHARS = 44
 """Base64 with padding of 32 bytes (C2SP tlog-checkpoint)."""
 
