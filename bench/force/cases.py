@@ -19,7 +19,7 @@ SCAN_M_S = 0.020
 SLOWNESS = 0.5
 """Wall time per virtual second on a quiet machine."""
 SHOWN = ("kind", "law", "stiffness_n_m", "reference_n", "breathing_m", "breathing_hz", "relief_m",
-         "scan_m_s", "control_hz", "command_hz", "seconds", "ablation")  # fmt: skip
+         "scan_m_s", "control_hz", "command_hz", "delay_ms", "seconds", "ablation")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ def key_of(spec: Spec) -> str:
         parts.append(f"{spec.command_hz}Hz")
     if spec.kind is Kind.REAL_TIME:
         parts.append(f"{spec.control_hz}Hz")
+    if spec.delay_ms:
+        parts.append(f"late{spec.delay_ms:g}ms")
     if spec.trajectory:
         parts.append(Path(spec.trajectory).name.split(".")[0])
     if spec.ablation:
@@ -122,6 +124,7 @@ def _full(wanted: Wanted) -> list[Spec]:
         out += [Spec(Kind.FREE, law, command_hz=hz, seconds=8.0) for hz in (200, 50)]
         out += [Spec(Kind.LINK_LOST, law, k, breathing_m=BREATHING_M, relief_m=0.004,
                      scan_m_s=SCAN_M_S) for k in LOST_STIFFNESS]  # fmt: skip
+        out += _late(law)
         out += [_system_lost(law, k, losses=12) for k in LOST_STIFFNESS]
         out += [_real(law, hz, 20.0) for hz in (500, 1000)]
         out += _ablations(law)
@@ -131,6 +134,15 @@ def _full(wanted: Wanted) -> list[Spec]:
             for file in wanted.trajectories
         ]  # fmt: skip
     return out
+
+
+def _late(law: Law) -> list[Spec]:
+    """More delay in the loop than this arm has: how much margin is left (no target)."""
+    return [
+        Spec(Kind.HOLD, law, k, breathing_m=BREATHING_M, seconds=8.0, delay_ms=late_ms)
+        for k in LOST_STIFFNESS
+        for late_ms in (5.0, 10.0, 20.0)
+    ]
 
 
 def _ablations(law: Law) -> list[Spec]:

@@ -13,8 +13,6 @@ import sys
 import threading
 from pathlib import Path
 
-import msgspec
-
 from bench.force.rig import PERMIT, HandMotion, Patient
 from bench.force.spec import Law, Spec
 from bench.kit.bench import BenchError
@@ -164,7 +162,7 @@ class Processes:
             limits=LIMITS,
         )
         channels.create_all(run_dir)
-        write_run(run_dir, msgspec.structs.replace(config))
+        write_run(run_dir, config)
 
     def _start(self, module: str) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", module, "--run", str(self._run_dir)]

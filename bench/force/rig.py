@@ -7,6 +7,7 @@ of the product. Commands come at `command_hz` with the hand's velocity, as a con
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -93,6 +94,9 @@ class Rig:
     hand_from_ns: int = 0
     linked: bool = True
     """Commands still arrive."""
+    delay_ms: float = 0.0
+    """More delay in the loop: joint commands reach the box so much later (its watchdog is told a
+    fresh stamp, because the law is looked at)."""
 
     def __post_init__(self) -> None:
         limits = Limits()
@@ -105,6 +109,7 @@ class Rig:
         self.command: ArmCommand | None = None
         self.report: ServoReport | None = None
         self.history: list[tuple[int, ArmState, ServoReport]] = []
+        self._line: deque[ArmCommand] = deque()
         self.axial_n: list[float] = []
         """True force along the probe axis, per cycle: what the law controls."""
 
@@ -134,7 +139,7 @@ class Rig:
         )
         if self.core.error is not None:
             raise self.core.error
-        self.command, self.report = out.command, out.report
+        self.command, self.report = self._delayed(out.command), out.report
         self.history.append((self.now_ns, self.arm, self.report))
         axis = column(from_quat(self.arm.base_q_probe), 2)
         self.axial_n.append(dot(self.box.contact.force_n, axis))
@@ -161,6 +166,12 @@ class Rig:
     def close(self) -> None:
         """Leave the physics world."""
         self.box.close()
+
+    def _delayed(self, command: ArmCommand) -> ArmCommand | None:
+        self._line.append(command)
+        if len(self._line) <= round(self.delay_ms * self.hz / 1000.0):
+            return None
+        return dataclasses.replace(self._line.popleft(), stamp_ns=self.now_ns)
 
     def _renew(self) -> None:
         """Guard renews the permit each cycle; a new command comes at its own rate."""

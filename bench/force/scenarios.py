@@ -42,6 +42,7 @@ def rig_of(spec: Spec) -> Rig:
         hz=spec.control_hz,
         command_hz=spec.command_hz,
         seed=spec.seed,
+        delay_ms=spec.delay_ms,
     )
 
 

@@ -67,6 +67,8 @@ class Spec(msgspec.Struct, frozen=True):
     command_hz: int = 200
     seconds: float = 8.0
     """Measured time, after settling."""
+    delay_ms: float = 0.0
+    """More delay in the control loop."""
     losses: int = 12
     """Moments at which the link is cut, one landing each."""
     ablation: Ablation = Ablation.NONE
