@@ -24,6 +24,8 @@ STORE_EVERY = 20
 """Looks per second: what happened is signed within a second."""
 SHOW_EVERY = 100
 """Looks in five seconds: heads are exchanged with the other sites."""
+LINGER = 2
+"""Looks after the end was announced: guard's own stop, when the supervisor is gone, is seen."""
 AGAIN_NS = 100_000_000
 """After a restart, what happened this long before the last stored entry is taken again."""
 
@@ -117,7 +119,9 @@ class AuditService:
             if looks % SHOW_EVERY == 0:
                 self._show()
         server.close()
-        self._look()
+        for _ in range(LINGER):
+            await asyncio.sleep(LOOK_S)
+            self._look()
         self._book.add(Kind.CLOSED)
 
     def _look(self) -> None:
