@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from teleop.audit.errors import BookError, ForeignLogError
+from teleop.audit.errors import BookError, ForeignLogError, InUseError
 from teleop.audit.lines import Entry, Kind
 from teleop.audit.log import Log
 from teleop.audit.read import StoredLog, parse
@@ -68,7 +68,7 @@ class Book:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BookError(
+            raise InUseError(
                 f"{self.path}: a session of this site is writing it. Try again after it."
             ) from None
         log = Log(origin, site_key(folder))

@@ -19,13 +19,7 @@ class Desk:
     def __init__(self, book: Book) -> None:
         self._book = book
         self._open: dict[int, tuple[Witness, TokenBucket]] = {}
-        self.refused = 0
-        """Messages that were not believed."""
-
-    @property
-    def sessions(self) -> tuple[int, ...]:
-        """Sessions that heads are exchanged with."""
-        return tuple(self._open)
+        self._doubted: set[int] = set()
 
     def begin(self, session: int) -> None:
         """A console joined; one that comes back goes on where it was."""
@@ -55,8 +49,10 @@ class Desk:
             return self._answer(witness, session, from_text(text))
         except ForkError as error:
             self._book.add(Kind.FORKED, session, detail=str(error))
-        except ForeignLogError:
-            self.refused += 1  # not believed, not signed; the console shows a head again later
+        except ForeignLogError as error:
+            if session not in self._doubted:
+                self._doubted.add(session)
+                self._book.add(Kind.DOUBTED, session, detail=str(error))
         return ""
 
     def _answer(self, witness: Witness, session: int, message: Shown | Seen) -> str:

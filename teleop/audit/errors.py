@@ -4,6 +4,7 @@ AuditError
 |-- ForeignLogError  theirs: not an audit log, or a head or proof that cannot be believed
 |   `-- ForkError    theirs: a site signed two histories that exclude each other
 |-- BookError        ours: the log of this site cannot be opened or written
+|   `-- InUseError   ours: another process writes it now
 `-- ConsentError     ours: the consent that is needed is missing, expired or not valid here
 """
 
@@ -24,6 +25,10 @@ class ForkError(ForeignLogError):
 
 class BookError(AuditError):
     """The site's own log cannot be used."""
+
+
+class InUseError(BookError):
+    """Another process of this site writes the log now."""
 
 
 class ConsentError(AuditError):

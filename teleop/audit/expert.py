@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safety.states import Cause, State
 from teleop.audit.book import Book, site_key, utc_ms
-from teleop.audit.errors import BookError, ForeignLogError, ForkError
+from teleop.audit.errors import BookError, ForeignLogError, ForkError, InUseError
 from teleop.audit.follow import STOPS
 from teleop.audit.lines import Kind
 from teleop.audit.witness import Seen, Witness, from_text, to_text
@@ -18,14 +18,17 @@ MOST_CONSOLES = 8
 
 
 def open_book(folder: Path) -> Book:
-    """The first log that no other console uses: FOLDER, FOLDER-2, ... BookError: none is free."""
+    """The first log that no other console uses: FOLDER, FOLDER-2, ...
+
+    BookError: none is free, or the free one is damaged.
+    """
     problem = ""
     for number in range(1, MOST_CONSOLES + 1):
         place = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
         name = hashlib.sha256(site_key(place).public_bytes).hexdigest()[:12]
         try:
             return Book(place, f"console-{name}")
-        except BookError as error:
+        except InUseError as error:
             problem = str(error)
     raise BookError(problem)
 

@@ -19,7 +19,7 @@ from teleop.record.describe import Field, fields_of
 REPORT = "outputs.report."
 WATCHED = (
     "state", "first_out", "epoch", "engagement", "instrument", "consent", "session", "limits_hash",
-    "limits_widened", "needle_plan", "needle_goal_m",
+    "limits_widened", "needle_plan", "needle_goal_m", "needle_attempts",
 )  # fmt: skip
 STOPS = frozenset({State.HOLD, State.SAFE_STOP, State.ESTOP, State.FAULT})
 QUIET = frozenset({State.INIT, State.IDLE, State.CONNECTED, State.QUALIFIED})
@@ -52,6 +52,7 @@ class Decided:
     limits_widened: bool
     needle_plan: NeedlePlan
     needle_um: int
+    needle_attempts: int
 
 
 def _picked(fields: list[Field], wanted: frozenset[str]) -> struct.Struct:
@@ -74,6 +75,7 @@ def _decided(values: tuple[Any, ...]) -> Decided:
         State(v["state"]), Cause(v["first_out"]), v["epoch"], v["engagement"],
         Instrument(v["instrument"]), v["consent"], v["session"], v["limits_hash"],
         v["limits_widened"], NeedlePlan(v["needle_plan"]), round(v["needle_goal_m"] * 1e6),
+        v["needle_attempts"],
     )  # fmt: skip
 
 
@@ -114,6 +116,8 @@ def changes(before: Decided | None, now: Decided) -> Iterator[Fact]:
     needle = (now.needle_plan, now.needle_um)
     if needle != (before.needle_plan, before.needle_um):
         yield Fact(Kind.NEEDLE, now.session, now.needle_plan.name, now.needle_um)
+    if now.needle_attempts > before.needle_attempts:
+        yield Fact(Kind.NEEDLE, now.session, "ADVANCED", now.needle_attempts)
 
 
 def _state_change(before: Decided, now: Decided) -> Iterator[Fact]:
@@ -123,13 +127,21 @@ def _state_change(before: Decided, now: Decided) -> Iterator[Fact]:
         yield Fact(Kind.STATE, now.session, now.state.name, now.epoch)
 
 
-_NOTED = {"joined": Kind.JOINED, "left": Kind.LEFT, "lease": Kind.LEASE, "event": Kind.ACT,
-          "exited": Kind.PROCESS, "killed": Kind.PROCESS, "ended": Kind.PROCESS,
-          "restarted": Kind.PROCESS}  # fmt: skip
+_NOTED: dict[str, tuple[Kind, str]] = {
+    "joined": (Kind.JOINED, "role"),
+    "left": (Kind.LEFT, "role"),
+    "lease": (Kind.LEASE, ""),
+    "demoted": (Kind.LEASE, "event"),
+    "event": (Kind.ACT, "kind"),
+    "needle_stage": (Kind.NEEDLE, "stage"),
+    "ended": (Kind.PROCESS, "process"),
+    "killed": (Kind.PROCESS, "process"),
+}
+"""Note -> kind of the entry, field of the note that holds its name."""
 
 
 def noted(process: str, note: bytes) -> Fact | None:
-    """The entry that a note of the gateway or the supervisor makes; None: none.
+    """The entry that a note of `process` makes; None: none.
 
     Only names and numbers are taken, never free text: it might name a person.
     """
@@ -139,16 +151,14 @@ def noted(process: str, note: bytes) -> Fact | None:
         return None
     if not isinstance(content, dict):
         return None
-    kind = _NOTED.get(str(content.get("event") or content.get("kind") or ""))
-    if kind is None:
+    found = _NOTED.get(str(content.get("event") or content.get("kind") or ""))
+    if found is None:
         return None
-    session = content.get("session")
+    kind, field = found
+    session, arg = content.get("session"), content.get("arg")
     number = session if isinstance(session, int) and session >= 0 else 0
-    if kind is Kind.PROCESS:
-        return Fact(kind, 0, _word(content.get("process") or content.get("name")), 0, process)
-    arg = content.get("arg")
-    name = _word(content.get("kind") if kind is Kind.ACT else content.get("role"))
-    return Fact(kind, number, name, arg if isinstance(arg, int) else 0)
+    value = arg if isinstance(arg, int) else 0
+    return Fact(kind, number, _word(content.get(field)), value, process)
 
 
 def _word(value: object) -> str:

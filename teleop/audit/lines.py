@@ -63,7 +63,8 @@ class Kind(StrEnum):
     """`value`: hash of the limits in force; `detail`: what is widened."""
     INSTRUMENT = "instrument"
     NEEDLE = "needle"
-    """`name` of the plan's state, `value` its depth (um)."""
+    """`name` of the plan's state, `value` its depth (um); or of the step of the work; or ADVANCED,
+    `value` counts how often the needle left home."""
     EXPORT = "export"
     """A recording was exported: `name` of the consent, `detail`: SHA-256 of the file."""
     PROCESS = "process"
@@ -74,6 +75,8 @@ class Kind(StrEnum):
     """The other site signed our head: `name` its log, `value` our size, `detail` the signature."""
     FORKED = "forked"
     """The other site showed a history that excludes what it had shown before."""
+    DOUBTED = "doubted"
+    """The other site showed something that is not signed or cannot be read (first time only)."""
     LOST = "lost"
     """`value` messages were overwritten before this log had read them."""
 

@@ -63,8 +63,8 @@ class Log:
     ) -> Entry:
         """Append an entry; what a line cannot hold is cut, so that the log can always be read."""
         entry = Entry(
-            self.tree.size, utc_ms, max(0, mono_ns), kind, session, _printable(name),
-            max(-MOST_VALUE, min(value, MOST_VALUE)), detail[:1024],
+            self.tree.size, utc_ms, max(0, mono_ns), kind, int(session), _printable(name),
+            int(max(-MOST_VALUE, min(value, MOST_VALUE))), detail[:1024],
         )  # fmt: skip
         raw = to_line(entry)
         self.tree.append(raw)

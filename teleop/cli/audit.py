@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from teleop.record.reader import Recording
 from teleop.supervisor.rundir import default_state_folder
 
 MOST_SHOWN = 20
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""Names of sites, which are parts of folder names."""
 
 
 def _data(path: Path) -> bytes:
@@ -145,6 +148,8 @@ class ExportGate:
     def pass_through(self) -> None:
         """Write the export into the log, before it happens. ConsentError: it may not happen."""
         path = self._recording.path
+        if not NAME.fullmatch(self._site):
+            raise ConsentError(f"{path}: its site has no usable name.")
         if not self._number:
             raise ConsentError(f"{path}: recorded without a consent, so it cannot be exported.")
         folder = self._folder()

@@ -9,6 +9,7 @@ import pytest
 
 from teleop.audit.book import LOG_FILE, Book
 from teleop.audit.errors import BookError
+from teleop.audit.expert import open_book
 from teleop.audit.lines import Kind
 from teleop.audit.read import Fault, parse
 from teleop.audit.verify import verify_one
@@ -94,6 +95,7 @@ def test_whatever_is_added_can_be_read_again(tmp_path: Path) -> None:
     """Stamps of a machine that runs for years, epochs of 64 bits, names of any kind."""
     with Book(tmp_path, "demo/robot") as book:
         book.add(Kind.ALLOWED, value=2**64 - 1, at_ns=2**62)
+        book.add(Kind.ACT, name="STOP", value=True)
         book.add(Kind.ACT, name="two words\n" + "x" * 500, value=-(2**70), at_ns=-5)
         book.add(Kind.FORKED, detail="é" * 5000)
         book.add(Kind.CLOSED)
@@ -102,3 +104,16 @@ def test_whatever_is_added_can_be_read_again(tmp_path: Path) -> None:
         assert [e.kind for e in book.stored][1] is Kind.ACT
         assert book.stored[0].mono_ns == 2**62
         book.add(Kind.CLOSED)
+
+
+def test_consoles_at_the_same_time_keep_logs_of_their_own(tmp_path: Path) -> None:
+    first = open_book(tmp_path / "console")
+    second = open_book(tmp_path / "console")
+    assert first.path != second.path
+    assert first.log.origin != second.log.origin
+    for book in (first, second):
+        book.add(Kind.CLOSED)
+        book.close()
+    first.path.write_bytes(first.path.read_bytes().replace(b"closed", b"opened"))
+    with pytest.raises(BookError, match="Keep it as evidence"):  # and no quiet second log
+        open_book(tmp_path / "console")

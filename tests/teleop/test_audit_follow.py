@@ -59,6 +59,7 @@ def test_every_decision_that_matters_makes_its_entry() -> None:
     assert facts(planned, confirmed) == [
         Fact(Kind.NEEDLE, 3, "PROPOSED", 42300), Fact(Kind.NEEDLE, 3, "CONFIRMED", 42300),
     ]  # fmt: skip
+    assert facts({"needle_attempts": 1}) == [Fact(Kind.NEEDLE, 3, "ADVANCED", 1)]
     assert facts({"limits_hash": 99}) == [Fact(Kind.LIMITS, value=99)]
 
 
@@ -79,12 +80,14 @@ def note(**content: object) -> bytes:
 
 def test_joins_leases_and_acts_of_people_are_taken_from_the_notes() -> None:
     assert noted("gateway", note(event="joined", session=4, role="console")) == Fact(
-        Kind.JOINED, 4, "console"
+        Kind.JOINED, 4, "console", 0, "gateway"
     )
     assert noted("gateway", note(event="event", kind="STOP", arg=1, session=4)) == Fact(
-        Kind.ACT, 4, "STOP", 1
+        Kind.ACT, 4, "STOP", 1, "gateway"
     )
-    assert noted("gateway", note(event="lease", session=5)) == Fact(Kind.LEASE, 5)
+    assert noted("gateway", note(event="lease", session=5)) == Fact(Kind.LEASE, 5, detail="gateway")
+    stage = noted("gateway", note(event="needle_stage", stage="CONFIRMED"))
+    assert stage == Fact(Kind.NEEDLE, 0, "CONFIRMED", 0, "gateway")
     assert noted("supervisor", note(kind="ended", process="media", how="killed")) == Fact(
         Kind.PROCESS, 0, "media", 0, "supervisor"
     )
@@ -96,8 +99,8 @@ def test_free_text_never_reaches_the_log() -> None:
     for text in ("Erika Muster, 1970", "a\nb", "ü", "x" * 500):
         fact = noted("gateway", note(event="joined", session=1, role=text, detail=text))
         assert fact is not None
-        assert fact.detail == ""
+        assert fact.detail == "gateway"
         assert text not in fact.name
     assert noted("gateway", note(event="joined", session="1; drop", role="console")) == Fact(
-        Kind.JOINED, 0, "console"
+        Kind.JOINED, 0, "console", 0, "gateway"
     )

@@ -128,6 +128,7 @@ export class AuditTalk {
   }
 
   async download() {
+    if (!this.log) return; // Nobody has joined yet.
     const blob = new Blob([await this.closed()], { type: "text/plain" });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
