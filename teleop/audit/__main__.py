@@ -19,7 +19,7 @@ from transport.local.mailbox import MailboxError
 
 
 def origin_of(site: str) -> str:
-    """Name of a robot's log."""
+    """How the name of a robot's log begins."""
     return f"{site}/robot"
 
 

@@ -7,6 +7,7 @@ again, in the same order, so that every head still covers what it says.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from pathlib import Path
 from types import TracebackType
@@ -45,8 +46,8 @@ def utc_ms() -> int:
 class Book:
     """A log with its file. Use it as a context manager, or call `close`."""
 
-    def __init__(self, folder: Path, origin: str) -> None:
-        """BookError: the file is in use, damaged, or of another log."""
+    def __init__(self, folder: Path, what: str) -> None:
+        """`what` begins the log's name. BookError: in use, damaged, or of something else."""
         self.path = folder / LOG_FILE
         self.error = ""
         """What the disk says; empty: everything is stored."""
@@ -59,28 +60,29 @@ class Book:
         except OSError as error:
             raise BookError(f"{self.path}: {error.strerror or error}") from error
         try:
-            self.log = self._open(folder, origin)
+            self.log = self._open(site_key(folder), what)
         except BaseException:
             os.close(self._file)
             raise
 
-    def _open(self, folder: Path, origin: str) -> Log:
+    def _open(self, key: DeviceKey, what: str) -> Log:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InUseError(
                 f"{self.path}: a session of this site is writing it. Try again after it."
             ) from None
-        log = Log(origin, site_key(folder))
         data = self.path.read_bytes()
         whole = data.rfind(b"\n") + 1
         self._bytes = whole
         if whole != len(data):  # a line that was cut while it was written: no entry yet
             os.ftruncate(self._file, whole)
         if not whole:
+            log = Log(_origin(what, key), key)
             log.begin()
             return log
-        stored = _checked(self.path, data[:whole], log)
+        stored = _checked(self.path, data[:whole], what, key)
+        log = Log(stored.header.origin, key)
         log.restore([raw for _, raw in stored.entries], stored.heads)
         self.stored = [entry for entry, _ in stored.entries]
         return log
@@ -149,7 +151,12 @@ class Book:
         self.close()
 
 
-def _checked(path: Path, data: bytes, log: Log) -> StoredLog:
+def _origin(what: str, key: DeviceKey) -> str:
+    """Name of a new log: no two sites share one, whatever they are called."""
+    return f"{what[:48]}-{hashlib.sha256(key.public_bytes).hexdigest()[:12]}"
+
+
+def _checked(path: Path, data: bytes, what: str, key: DeviceKey) -> StoredLog:
     """The stored log, when nothing about it is wrong. BookError: it must not be continued."""
     try:
         stored = parse(data, every_head=False)
@@ -160,7 +167,8 @@ def _checked(path: Path, data: bytes, log: Log) -> StoredLog:
         raise BookError(
             f"{path}: {faults[0]}. Keep it as evidence under another name; a new log is begun then."
         )
-    if (stored.header.origin, stored.header.key) != (log.origin, log.key.public):
+    ours = stored.header.origin == what or stored.header.origin.startswith(f"{what[:48]}-")
+    if not ours or stored.header.key != key.public:
         raise BookError(
             f"{path}: it belongs to {stored.header.origin} or to another key. Move it away, or "
             f"restore {KEY_FILE}."

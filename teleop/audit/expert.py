@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from safety.states import Cause, State
-from teleop.audit.book import Book, site_key, utc_ms
+from teleop.audit.book import Book, utc_ms
 from teleop.audit.errors import BookError, ForeignLogError, ForkError, InUseError
 from teleop.audit.follow import STOPS
 from teleop.audit.lines import Kind
@@ -25,9 +24,8 @@ def open_book(folder: Path) -> Book:
     problem = ""
     for number in range(1, MOST_CONSOLES + 1):
         place = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-        name = hashlib.sha256(site_key(place).public_bytes).hexdigest()[:12]
         try:
-            return Book(place, f"console-{name}")
+            return Book(place, "console")
         except InUseError as error:
             problem = str(error)
     raise BookError(problem)

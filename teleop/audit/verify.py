@@ -7,6 +7,7 @@ the key only the other site helps: it holds heads that the owner had signed.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -22,6 +23,9 @@ from teleop.audit.lines import (
     root_text,
 )
 from teleop.audit.read import Fault, Finding, StoredLog, parse
+
+Fact = tuple[str, ...]
+"""Something that both sites can see."""
 
 _witnessed = msgspec.json.Decoder(tuple[str, Head])
 _cosigned = msgspec.json.Decoder(tuple[str, Head, int, str])
@@ -164,14 +168,28 @@ def _contradictions(a: StoredLog, b: StoredLog) -> list[Finding]:
     return out[:20] + _unshared(a, b) + _unshared(b, a)
 
 
-def _facts(log: StoredLog) -> set[tuple[str, ...]]:
+def _facts(entries: Iterable[Entry]) -> set[Fact]:
     """What both sites can see: engagements by number, stops by state and cause."""
-    out: set[tuple[str, ...]] = set()
-    for entry, _ in log.entries:
+    out: set[Fact] = set()
+    for entry in entries:
         if entry.kind is Kind.ENGAGED:
             out.add(("engaged", str(entry.value)))
         elif entry.kind is Kind.STOPPED:
             out.add(("stopped", entry.name, entry.detail))
+    return out
+
+
+def _facts_with(log: StoredLog, other: str) -> set[Fact]:
+    """Facts of the visits to one site: an expert's log may hold those to several."""
+    visits: list[list[Entry]] = [[]]
+    for entry, _ in log.entries:
+        if entry.kind in (Kind.OPENED, Kind.JOINED):
+            visits.append([])
+        visits[-1].append(entry)
+    out: set[Fact] = set()
+    for visit in visits:
+        if any(entry.kind is Kind.WITNESSED and entry.name == other for entry in visit):
+            out |= _facts(visit)
     return out
 
 
@@ -184,13 +202,14 @@ def _unshared(robot: StoredLog, expert: StoredLog) -> list[Finding]:
     """Engagements and stops that the expert's site was shown and the robot's does not know."""
     if not _is_robot(robot) or _is_robot(expert):
         return []
-    facts = _facts(robot)
+    known = _facts(entry for entry, _ in robot.entries)
+    shown = _facts_with(expert, robot.header.origin)
     return [
         Finding(
             Fault.CONTRADICTION,
             f"{expert.header.origin} saw {' '.join(fact)}; {robot.header.origin} does not have it",
         )
-        for fact in sorted(_facts(expert) - facts)
+        for fact in sorted(shown - known)
     ][:20]
 
 

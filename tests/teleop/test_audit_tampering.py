@@ -11,6 +11,7 @@ from audit_samples import (
     edited,
     edited_entry,
     entries,
+    exchange,
     join,
     signed_anew,
     site,
@@ -21,7 +22,9 @@ from teleop.audit import lines as log_lines
 from teleop.audit.lines import Header, Kind, to_line
 from teleop.audit.read import Fault, StoredLog, parse
 from teleop.audit.verify import reconcile, verify, verify_one
+from teleop.audit.witness import Witness
 from transport import identity
+from transport.identity import DeviceKey
 
 CASES = 1000
 ROBOT, EXPERT = talk(3)
@@ -203,3 +206,21 @@ def test_the_reader_survives_what_is_no_log() -> None:
         assert verify_one(data)
         if chance.random() < 0.1:
             verify(LINES[0] + b"\n" + data, EXPERT.data)
+
+
+def test_visits_to_another_robot_are_no_contradiction() -> None:
+    """One expert's log, two robots: what only the other robot did is not missed here."""
+    robot, expert = talk(2, closed=False)
+    other = site("other/robot", DeviceKey(b"\x09" * 32))
+    other.add(Kind.LIMITS)
+    expert.witness = Witness(expert.log)
+    expert.add(Kind.JOINED)
+    expert.add(Kind.ENGAGED, value=77, detail="1")
+    other.add(Kind.ENGAGED, value=77, detail="1")
+    exchange(other, expert)
+    for one in (robot, other, expert):
+        one.add(Kind.CLOSED)
+        one.store()
+    for one in (robot, other):
+        verdict = verify(one.data, expert.data)
+        assert verdict.good, verdict
