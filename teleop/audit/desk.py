@@ -20,6 +20,8 @@ class Desk:
         self._book = book
         self._open: dict[int, tuple[Witness, TokenBucket]] = {}
         self._doubted: set[int] = set()
+        self.problem = ""
+        """The last broken promise of a console's log; empty: none."""
 
     def begin(self, session: int) -> None:
         """A console joined; one that comes back goes on where it was."""
@@ -48,6 +50,7 @@ class Desk:
         try:
             return self._answer(witness, session, from_text(text))
         except ForkError as error:
+            self.problem = str(error)
             self._book.add(Kind.FORKED, session, detail=str(error))
         except ForeignLogError as error:
             if session not in self._doubted:

@@ -6,6 +6,8 @@ import msgspec
 
 SOCKET = "audit.control"
 """Unix stream socket of the audit process in the run folder."""
+ERROR_FILE = "audit.error"
+"""In the run folder while something is wrong: a text for the person at the robot."""
 MAX_LINE = 16384
 
 

@@ -15,7 +15,7 @@ from teleop.audit.book import Book
 from teleop.audit.desk import Desk
 from teleop.audit.follow import Fact, GuardWatch, noted
 from teleop.audit.lines import Kind
-from teleop.audit.messages import MAX_LINE, SOCKET, Begin, FromGateway, Passed
+from teleop.audit.messages import ERROR_FILE, MAX_LINE, SOCKET, Begin, FromGateway, Passed
 from teleop.gateway.life import Life
 from transport.local.ring import RingReader
 
@@ -131,10 +131,18 @@ class AuditService:
             )
 
     def _complain(self) -> None:
-        """Say once what the disk says."""
-        if self._book.error and self._book.error != self._told:
-            sys.stderr.write(f"{self._book.path}: {self._book.error}; entries wait in memory\n")
-        self._told = self._book.error
+        """Tell the person at the robot what is wrong, as long as it is."""
+        disk = f"{self._book.path}: {self._book.error}; entries wait in memory"
+        problem = disk if self._book.error else self._desk.problem
+        if problem == self._told:
+            return
+        self._told = problem
+        file = self._run_dir / ERROR_FILE
+        if problem:
+            sys.stderr.write(f"{problem}\n")
+            file.write_text(problem, "utf-8")
+        else:
+            file.unlink(missing_ok=True)
 
     def _show(self) -> None:
         for session, text in self._desk.present():

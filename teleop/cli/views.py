@@ -163,6 +163,8 @@ class LiveView(TextView):
             text.append(f"\n{self._texts('cli.widened')}", style="bold red")
         if status.record_error:
             text.append(f"\n{self._texts('cli.record_failed', error=status.record_error)}")
+        if status.audit_error:
+            text.append(f"\n{self._texts('cli.audit_failed', error=status.audit_error)}", "red")
         self._live.update(text, refresh=True)
 
 

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from safety.messages import GuardReport
 from teleop import channels
+from teleop.audit.messages import ERROR_FILE
 from teleop.supervisor.timing import LoopTimes, TimingReader
 
 FRESH_NS = 500_000_000
@@ -58,6 +59,8 @@ class Status:
     record_drops: int = 0
     record_mb: float = 0.0
     record_error: str = ""
+    audit_error: str = ""
+    """What is wrong with the audit log or with a console's; empty: nothing is known."""
     widened: bool = False
     simulated: bool = True
     live: bool = True
@@ -122,7 +125,7 @@ class StatusReader:
             status = replace(status, fps=media.fps, live=media.live)
         if gateway is not None:
             status = replace(status, links=gateway.links, link_silent_ms=gateway.link_silent_ms)
-        return self._with_record(status)
+        return self._with_record(self._with_audit(status))
 
     def _with_guard(self, status: Status, guard: GuardReport) -> Status:
         self._loop.add(guard.loop_ms)
@@ -144,6 +147,15 @@ class StatusReader:
             simulated=guard.simulated,
             bedside_input=guard.bedside_input,
         )
+
+    def _with_audit(self, status: Status) -> Status:
+        try:
+            problem = (self._run_dir / ERROR_FILE).read_text("utf-8")
+        except FileNotFoundError:
+            return status
+        except (OSError, ValueError) as error:
+            problem = f"{ERROR_FILE}: {error}"
+        return replace(status, audit_error=problem)
 
     def _with_record(self, status: Status) -> Status:
         try:
