@@ -10,6 +10,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from teleop.cli.audit_app import audit_app
+from teleop.cli.whatif import EXAMPLES as WHATIF_EXAMPLES
+from teleop.cli.whatif import whatif
 
 app = typer.Typer(
     name="teleop",
@@ -350,4 +352,5 @@ def _add_installed_commands() -> None:
             typer.echo(f"teleop: the command {entry.name} cannot be loaded: {error}", err=True)
 
 
+app.command(epilog=WHATIF_EXAMPLES)(whatif)
 _add_installed_commands()

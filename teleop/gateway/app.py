@@ -34,6 +34,7 @@ from teleop.gateway.video import VideoPeers
 from teleop.gateway.welcome import Greeter, read_site
 from teleop.keys.errors import KeysError
 from teleop.keys.files import read_devices
+from teleop.whatif.routes import add_routes
 from transport.dscp import TrafficClass
 from transport.identity import canonical_key
 from transport.local.clock import now_ns
@@ -53,6 +54,7 @@ class Gateway:
 
     def __init__(self, run_dir: Path, config: Config, listener: Listener) -> None:
         self._run_dir = run_dir
+        self._limits = config.limits
         self._listener = listener
         self._notes = Notes(run_dir)
         self._doorman = Doorman()
@@ -97,6 +99,7 @@ class Gateway:
         )
         app[DOOR] = Door(self._listener)
         add_pages(app)
+        add_routes(app, self._limits)
         app.router.add_get("/health", self._health)
         app.router.add_get("/ws", self._signalling.serve)
         return app

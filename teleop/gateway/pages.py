@@ -13,7 +13,12 @@ from teleop.gateway.listen import Door
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "web"
 TEXT = ROOT / "text"
-PAGES = {"/console": "console.html", "/bedside": "bedside.html", "/observe": "observe.html"}
+PAGES = {
+    "/console": "console.html",
+    "/bedside": "bedside.html",
+    "/observe": "observe.html",
+    "/whatif": "whatif.html",
+}
 LANGUAGES = ("en", "zh")
 
 HEADERS = {
