@@ -275,6 +275,14 @@ class NeedleState(Signal, frozen=True, tag="needle"):
     guide: tuple[float, float, float, float]
     """Needle guide in the picture's plane: tip at home (x, z) and insertion axis (x, z)."""
     report: NeedleReport | None
+    target: tuple[float, float] | None
+    """Where the planned target is in the picture now: it moves when the guide turns."""
+    arrival: tuple[float, float] | None
+    """Where the tip will be at the target's depth; none: no tip was marked."""
+    aim_off_m: float
+    """Distance of `arrival` from the target, positive to its right."""
+    aim_turn_rad: float
+    """Turn of the guide that would bring it there."""
 
 
 class NeedleReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bench.kit.model import Case, Figure, Measured, Series, Target
-from bench.needle import cohort, contact, link, rcm
+from bench.needle import cohort, contact, link, rcm, whole
 from bench.needle.cases import Spec, targets
 from bench.needle.patient import draw
 from bench.needle.puncture import Trial, run
@@ -34,6 +34,8 @@ class NeedleBench:
         if spec.kind == "cut":
             trials = [Trial(draw(spec.first + i), cut_at_s=at) for i, at in enumerate(spec.cuts_s)]
             found = cohort.after_cut([run(trial) for trial in trials])
+        elif spec.kind == "whole":
+            return _cut_off(spec)
         else:
             found = cohort.measured([run(_trial(spec, i)) for i in range(spec.count)])
         return msgspec.structs.replace(found, notes=(NOTE,))
@@ -72,6 +74,25 @@ def _pressed(spec: Spec) -> Measured:
         series=(Series("deviation from the entry point", "mm", found.errors_mm[::10],
                        line_at=0.2, headline=True),),
     )  # fmt: skip
+
+
+def _cut_off(spec: Spec) -> Measured:
+    found = whole.cuts(spec.first, spec.cuts_s)
+    ways = tuple(round(cut.moved_m * 1e3, 5) for cut in found)
+    forces = tuple(round(cut.added_n, 4) for cut in found)
+    tips = max(cut.tip_m for cut in found)
+    return Measured(
+        figures=(
+            Figure("needle moved after the cut", "mm", max(ways), len(found)),
+            Figure("tip moved in tissue", "mm", round(tips * 1e3, 5), len(found)),
+            Figure("contact force added", "N", max(forces), len(found)),
+            Figure("guard held", "%", 100.0 * sum(c.held for c in found) / len(found), len(found)),
+        ),
+        series=(
+            Series("way after the cut", "mm", ways, line_at=0.5, headline=True),
+            Series("contact force added", "N", forces, line_at=1.0),
+        ),
+    )
 
 
 BENCH = NeedleBench()

@@ -16,8 +16,12 @@ SHARD = 250
 ABLATION = 100
 QUICK_PATIENTS, QUICK_ABLATION, QUICK_CUTS = 12, 5, 8
 CUTS = 200
-SECONDS_EACH = 1.2
-Kind = Literal["cohort", "cut", "rcm", "contact"]
+TRUNK_S, QUICK_TRUNK_S = 50.0, 16.0
+"""Of the insertion that the cuts branch off."""
+SECONDS_EACH = 0.6
+FIRST_PATIENT = 10_000_000
+"""Patients below this number are for tuning; the bench draws from here on, 100,000 per seed."""
+Kind = Literal["cohort", "cut", "whole", "rcm", "contact"]
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -58,8 +62,8 @@ def _case(key: str, title: str, spec: Spec, seconds: float, *, baseline: bool = 
 
 
 def plan(wanted: Wanted) -> list[Case]:
-    """All cases; seeds of patients begin at `seed` x 100000."""
-    base = wanted.seed * 100_000
+    """All cases."""
+    base = FIRST_PATIENT + wanted.seed * 100_000
     total = QUICK_PATIENTS if wanted.quick else wanted.patients
     few = QUICK_ABLATION if wanted.quick else min(ABLATION, wanted.patients)
     cases = []
@@ -72,16 +76,28 @@ def plan(wanted: Wanted) -> list[Case]:
         spec = msgspec.structs.replace(Spec("cohort", base, few), **changes)
         baseline = key.startswith("without")
         cases.append(_case(key, title, spec, few * SECONDS_EACH, baseline=baseline))
-    rng = random.Random(wanted.seed)
-    cuts = QUICK_CUTS if wanted.quick else CUTS
-    moments = tuple(round(rng.uniform(5.0, 45.0), 3) for _ in range(cuts))
-    spec = Spec("cut", base, cuts, cuts_s=moments)
-    cases.append(_case("link-cut", f"link cut for good at {cuts} moments", spec, cuts * 0.7))
+    cases += _cut_cases(wanted, base)
     for key, title, changes in PIVOTS:
         cases.append(_case(key, title, msgspec.structs.replace(Spec("rcm"), **changes), 6.0))
     for key, title, breathing_m in PRESSED:
         cases.append(_case(key, title, Spec("contact", breathing_m=breathing_m), 8.0))
     return cases
+
+
+def _cut_cases(wanted: Wanted, base: int) -> list[Case]:
+    """The cut in the whole system, and in the lumped world of many patients."""
+    rng = random.Random(wanted.seed)
+    cuts = QUICK_CUTS if wanted.quick else CUTS
+    trunk_s = QUICK_TRUNK_S if wanted.quick else TRUNK_S
+    steps = tuple(round(rng.uniform(0.2, 1.8) * trunk_s / cuts, 3) for _ in range(cuts))
+    moments = tuple(round(rng.uniform(5.0, 45.0), 3) for _ in range(cuts))
+    words = f"link cut for good at {cuts} moments"
+    return [
+        _case("link-cut", f"{words}: guard, servo, arm box",
+              Spec("whole", wanted.seed, cuts, cuts_s=steps), 8.0 + 0.4 * trunk_s + 0.5 * cuts),
+        _case("link-cut-patients", f"{words}: a patient each, lumped",
+              Spec("cut", base, cuts, cuts_s=moments), cuts * 0.7),
+    ]  # fmt: skip
 
 
 ABLATIONS: tuple[tuple[str, str, dict[str, object]], ...] = (
@@ -128,8 +144,11 @@ def targets() -> tuple[Target, ...]:
                1.0, "%"),
         Target(Group.EFFECT, "needle: false punctures", "patients-1", "false punctures", "<=", 1.0,
                "per 100"),
-        Target(Group.SAFETY, "needle: moves after the link is lost", "link-cut",
-               "needle moved after the cut", "<=", 0.5, "mm"),
+        *(Target(Group.SAFETY, f"needle: moves after the link is lost ({words})", key,
+                 "needle moved after the cut", "<=", 0.5, "mm")
+          for key, words in (("link-cut", "whole system"), ("link-cut-patients", "patients"))),
+        Target(Group.SAFETY, "needle: contact force after the link is lost", "link-cut",
+               "contact force added", "<=", 1.0, "N"),
         Target(Group.EFFECT, "remote centre", "pivot-15-10", "largest deviation", "<=", 0.2, "mm",
                "0.12 mm (position servo, P 150)"),
         Target(Group.EFFECT, "remote centre, product's range", "pivot-4", "largest deviation",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.kit.model import Figure, Measured, Series
-from bench.needle.puncture import CLOSE_M, SUCCESS_M, Outcome
+from bench.needle.outcome import CLOSE_M, SUCCESS_M, Outcome
 
 
 def measured(outcomes: Sequence[Outcome]) -> Measured:

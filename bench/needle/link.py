@@ -2,7 +2,8 @@
 
 Real: `safety.watchdog` (age, loop, m-in-k), `safety.needle`, `safety.permit`, `transport.impair`.
 Lumped: frames and commands are objects instead of bytes; of the state machine only ACTIVE, DEGRADED
-and HOLD with the time that two people take to leave it.
+and HOLD with the time that two people take to leave it. Heartbeats come every 5 ms instead of 4,
+and the mean loop is looked at every 20 ms.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from bench.needle.picture import Frame
 from safety.limits import Limits
 from safety.messages import ArmState
 from safety.needle import GOAL_UNIT_M, NeedleWatch
-from safety.permit import Order, Situation, decide, needle_possible
+from safety.permit import Order, Situation, decide
 from safety.states import Contact, Instrument, State
 from safety.watchdog import Loop, Slots
+from teleop.servo.needle import HOME_M
 from transport.impair import Link, LinkProfile, Outages
 
 MS = 1_000_000
@@ -29,7 +31,10 @@ ENCODE_NS = 6 * MS
 DISPLAY_NS = 8 * MS
 """Half a page frame until a picture is presented."""
 SAMPLE_NS = 5 * MS
-BEAT_NS = 4 * MS
+BEAT_NS = 5 * MS
+AVERAGE_NS = 20 * MS
+DEPTH_STEP_M = 5e-5
+"""Guard hears of the axis in steps of this: a twentieth of what it allows over the plan."""
 PEOPLE_NS = 3_000_000_000
 """After the link has qualified: bedside press, then a fresh deadman edge."""
 
@@ -62,11 +67,11 @@ class Wire:
         for due_ns in self.link.deliver(now_ns):
             self.queue.append((due_ns, item))
 
-    def arrived(self, now_ns: int) -> list[object]:
-        """What came by now."""
+    def arrived(self, now_ns: int) -> list[tuple[int, object]]:
+        """What came by now, and when."""
         out = []
         while self.queue and self.queue[0][0] <= now_ns:
-            out.append(self.queue.popleft()[1])
+            out.append(self.queue.popleft())
         return out
 
 
@@ -85,8 +90,11 @@ class Guard:
     clean_ns: int = 0
     holds: int = 0
     image_ms: float = -1.0
-    gating: bool = True
-    """False (ablation): the picture's age does not count."""
+    average_ns: int = 0
+    slow: bool = False
+    """The mean loop was over the limit when it was last looked at."""
+    orders: dict[tuple[State, bool, bool, float], Order] = field(default_factory=dict)
+    """What was decided before: the same situation gives the same order."""
 
     def agree(self, depth_m: float) -> None:
         """Both people agreed on a plan of this depth from home."""
@@ -100,6 +108,7 @@ class Guard:
         if now_ns - command.echo_ns > self.limits.command_age_ms * MS:
             return
         self.command = command
+        self.slots.advance(now_ns, self.limits)
         self.slots.command((now_ns - command.echo_ns) / MS, 1, self.limits)
         loop_ms = (now_ns - command.frame_ns - command.dwell_ns) / MS
         self.loop.add(command.frame_ns, max(0.0, loop_ms), now_ns, self.limits)
@@ -111,28 +120,39 @@ class Guard:
         self.image_ms = (now_ns - self.command.frame_ns) / MS
         old = now_ns - self.command.echo_ns > limits.command_age_ms * MS
         stale = self.image_ms > limits.image_stale_ms
-        bad = old or stale or misses >= limits.hold_misses
-        bad = bad or self.loop.average_ms(now_ns, limits) > limits.loop_ms
+        if now_ns - self.average_ns >= AVERAGE_NS:
+            self.average_ns = now_ns
+            self.slow = self.loop.average_ms(now_ns, limits) > limits.loop_ms
+        bad = old or stale or misses >= limits.hold_misses or self.slow
         late = self.loop.late(limits) or misses >= limits.degraded_misses
         self._move(now_ns, bad, late)
-        if depth_m != self.arm.needle_depth_m:
+        if abs(depth_m - self.arm.needle_depth_m) > DEPTH_STEP_M:
             self.arm = replace(self.arm, needle_depth_m=depth_m)
-        self.needle.follow(self.arm, depth_m <= 0.0005)
-        s = Situation(
-            state=self.state,
-            contact=Contact.NEEDLE_IN_TISSUE,
-            instrument=Instrument.PROBE_NEEDLE,
-            able=True,
-            engaged_ns=1_000_000_000,
-            recovered_ns=1_000_000_000,
-            live=True,
-            needle_goal_m=self.needle.goal_m,
-            image_fresh=0.0 <= self.image_ms <= limits.needle_image_ms,
-        )
-        s.needle_released = self.needle.may_advance(
-            needle_possible(s), self.command.v_m_s, self.arm
-        )
-        return decide(s, limits)
+        self.needle.follow(self.arm, depth_m <= HOME_M)
+        fresh = 0.0 <= self.image_ms <= limits.needle_image_ms
+        possible = self._order(fresh, True).needle_advance
+        released = self.needle.may_advance(possible, self.command.v_m_s, self.arm)
+        return self._order(fresh, released)
+
+    def _order(self, fresh: bool, released: bool) -> Order:
+        key = (self.state, fresh, released, self.needle.goal_m)
+        if key not in self.orders:
+            self.orders[key] = decide(
+                Situation(
+                    state=self.state,
+                    contact=Contact.NEEDLE_IN_TISSUE,
+                    instrument=Instrument.PROBE_NEEDLE,
+                    able=True,
+                    engaged_ns=1_000_000_000,
+                    recovered_ns=1_000_000_000,
+                    live=True,
+                    needle_goal_m=self.needle.goal_m,
+                    needle_released=released,
+                    image_fresh=fresh,
+                ),
+                self.limits,
+            )
+        return self.orders[key]
 
     def _move(self, now_ns: int, bad: bool, late: bool) -> None:
         if bad and self.state != State.HOLD:

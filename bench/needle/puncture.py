@@ -3,8 +3,9 @@
 Real: the needle law, the breathing gate, the axis with its watchdog, the aiming aid, plan, permit
 and watchdogs of guard, the link. Lumped: the arm (the probe follows the skin with a residual, a
 pivot happens at the permitted rate), contact force of the probe, picture (tip and target as
-numbers with noise), bytes. Coordinates: along the guide's line from the entry point, in plane, off
-plane; tip and target in tissue coordinates, displaced by breathing.
+numbers with noise), bytes; a step is 5 ms while the axis moves and 20 ms while it rests (commands
+and pictures keep their own times). Coordinates: along the guide's line from the entry point, in
+plane, off plane; tip and target in tissue coordinates, displaced by breathing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import random
 from dataclasses import dataclass, field, replace
 
 from bench.needle import link as net
-from bench.needle.expert import NeedleExpert, Told
+from bench.needle.expert import DECIDE_NS, NeedleExpert, Told
+from bench.needle.outcome import Outcome, pops, touched
 from bench.needle.patient import TILT_STRETCH, Breath, Patient
 from bench.needle.picture import Eye
 from haptics.needle.aim import PIVOT_MAX_RAD
@@ -26,11 +28,11 @@ from robot_sim.needle.bend import TipPath
 from robot_sim.needle.force import NeedleForce
 from safety.limits import Limits
 from safety.permit import Order
-from safety.states import NeedlePlan
+from safety.states import NeedlePlan, PermitKind
 from teleop.servo.health import NO_ARM
 from transport.impair import Link, LinkProfile
 
-STEP_NS = 4_000_000
+STEP_NS, REST_STEP_NS = 5_000_000, 20_000_000
 START_NS = 1_000_000_000_000
 ENTRY_M = 0.05
 """Depth from home at which the needle meets the skin."""
@@ -45,7 +47,6 @@ FIRST_PICTURE_S = 8.0
 """The breathing gate learns while people plan."""
 GATE_OPEN = 0.3
 AT_HOME = replace(NO_ARM, base_p_probe_m=ZERO, needle_depth_m=0.0, needle_v_m_s=0.0)
-SUCCESS_M, CLOSE_M = 0.005, 0.0025
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +61,6 @@ class Trial:
     """False: no force rate limit, no pause after a puncture."""
     cut_at_s: float = math.inf
     """The link is cut for good at this time after the plan was confirmed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of it."""
-
-    seed: int
-    error_m: float
-    """Distance of the tip from the target when the expert stopped."""
-    parts_m: tuple[float, float, float]
-    """The same along the needle, in plane, off plane."""
-    finished: bool
-    """The expert said "there" (else: gave up, or ran out of time)."""
-    touched: tuple[str, ...]
-    seconds: float
-    peak_n: float
-    pops: int
-    membranes: int
-    false_pops: int
-    pop_late_ms: float
-    """Longest time from a rupture to its detection; -1: one was missed."""
-    holds: int
-    turned_rad: float
-    after_cut_m: float
-    """Way of the needle after the link was cut; 0: it was not."""
-    stale_advance: int
-    """Steps in which the needle was ordered forward on a picture older than the limit: never."""
 
 
 @dataclass(slots=True)
@@ -117,8 +91,25 @@ class Rig:
     entered: bool = False
 
 
-def make(trial: Trial, limits: Limits) -> tuple[Rig, net.Wire, net.Wire, Link]:
-    """The parts before the first step, and the link's three directions."""
+@dataclass(slots=True)
+class Paths:
+    """The link's three directions, and when the next thing sets out on each."""
+
+    up: net.Wire
+    down: net.Wire
+    video: Link
+    sample_ns: int = START_NS
+    beat_ns: int = START_NS
+    frame_ns: int = START_NS
+
+    def cut(self) -> None:
+        """Nothing arrives any more."""
+        self.up.link.cut = self.down.link.cut = self.video.cut = True
+        self.up.queue.clear()
+
+
+def make(trial: Trial, limits: Limits) -> tuple[Rig, Paths]:
+    """The parts before the first step."""
     p = trial.patient
     rng = random.Random(p.seed * 104729 + 5)
     goal_m = p.target_m
@@ -134,51 +125,65 @@ def make(trial: Trial, limits: Limits) -> tuple[Rig, net.Wire, net.Wire, Link]:
     seed = p.seed * 31
     up = net.Wire(Link(trial.profile, seed + 1, START_NS))
     down = net.Wire(Link(trial.profile, seed + 2, START_NS))
-    return rig, up, down, Link(trial.profile, seed + 3, START_NS)
+    return rig, Paths(up, down, Link(trial.profile, seed + 3, START_NS))
 
 
 def run(trial: Trial, limits: Limits | None = None) -> Outcome:
     """Run one puncture to its end."""
     limits = limits or Limits()
-    rig, up, down, video = make(trial, limits)
+    rig, paths = make(trial, limits)
     breath = Breath(random.Random(trial.patient.seed + 3), trial.patient.breath_hz)
     eye = Eye(random.Random(trial.patient.seed + 4))
     plan_ns = START_NS + round(FIRST_PICTURE_S * 1e9)
     now, end_ns = START_NS, START_NS + round(LONGEST_S * 1e9)
-    next_frame, next_beat, next_sample = START_NS, START_NS, START_NS
     done_ns = 0
     while now < end_ns:
-        now += STEP_NS
-        dt_s = STEP_NS / 1e9
+        step_ns = REST_STEP_NS if rig.axis.v_m_s == 0.0 else STEP_NS
+        now += step_ns
+        dt_s = step_ns / 1e9
         _breathe(rig, breath, dt_s)
-        _cut(rig, up, down, video, now - plan_ns)
-        if now >= next_frame:
-            next_frame += FRAME_NS
-            tip, target = _seen(rig)
-            frame = eye.look(now, FRAME_NS / 1e9, tip, target)
-            for due in video.deliver(now + net.ENCODE_NS):
-                rig.console.pending.append((due + net.DECODE_NS + net.DISPLAY_NS, frame))
-        if now >= next_beat:
-            next_beat += net.BEAT_NS
-            down.send(now, now)
-        for stamp in down.arrived(now):
-            rig.console.echo_ns = int(stamp)  # type: ignore[call-overload]
-        shown = rig.console.show(now)
-        if shown is not None:
-            rig.expert.present(shown)
-        if now >= next_sample:
-            next_sample += net.SAMPLE_NS
-            _sample(rig, up, now, now >= plan_ns)
-        for command in up.arrived(now):
-            rig.guard.take(now, command)  # type: ignore[arg-type]
+        if now - plan_ns >= rig.trial.cut_at_s * 1e9 and not _is_cut(rig):
+            paths.cut()
+            rig.cut_depth_m = rig.axis.depth_m
+        _show(rig, paths, eye, now)
+        _ask(rig, paths, now, plan_ns)
+        for at_ns, command in paths.up.arrived(now):
+            rig.guard.take(at_ns, command)  # type: ignore[arg-type]
         if rig.guard.needle.plan == NeedlePlan.NONE and now >= plan_ns:
             rig.guard.agree(ENTRY_M + trial.patient.target_m + ALLOWANCE_M)
         _robot(rig, now, dt_s, rig.guard.step(now, rig.axis.depth_m), limits)
-        if rig.expert.done or now - plan_ns > trial.cut_at_s * 1e9:
+        if rig.expert.done or _is_cut(rig):
             done_ns = done_ns or now
             if now - done_ns > 500_000_000 and (rig.share < 0.1 or not trial.gate or _is_cut(rig)):
                 break
     return _outcome(rig, (now - plan_ns) / 1e9)
+
+
+def _show(rig: Rig, paths: Paths, eye: Eye, now: int) -> None:
+    """Pictures and heartbeats set out for the console."""
+    while now >= paths.frame_ns:
+        at_ns = paths.frame_ns
+        paths.frame_ns += FRAME_NS
+        tip, target = _seen(rig)
+        frame = eye.look(at_ns, FRAME_NS / 1e9, tip, target)
+        for due in paths.video.deliver(at_ns + net.ENCODE_NS):
+            rig.console.pending.append((due + net.DECODE_NS + net.DISPLAY_NS, frame))
+    while now >= paths.beat_ns:
+        paths.down.send(paths.beat_ns, paths.beat_ns)
+        paths.beat_ns += net.BEAT_NS
+
+
+def _ask(rig: Rig, paths: Paths, now: int, plan_ns: int) -> None:
+    """The console shows what arrived and samples the expert's hands."""
+    while now >= paths.sample_ns:
+        at_ns = paths.sample_ns
+        paths.sample_ns += net.SAMPLE_NS
+        for _, stamp in paths.down.arrived(at_ns):
+            rig.console.echo_ns = int(stamp)  # type: ignore[call-overload]
+        shown = rig.console.show(at_ns)
+        if shown is not None:
+            rig.expert.present(shown)
+        _sample(rig, paths.up, at_ns, at_ns >= plan_ns)
 
 
 def _breathe(rig: Rig, breath: Breath, dt_s: float) -> None:
@@ -195,13 +200,6 @@ def _breathe(rig: Rig, breath: Breath, dt_s: float) -> None:
 
 def _is_cut(rig: Rig) -> bool:
     return rig.cut_depth_m >= 0.0
-
-
-def _cut(rig: Rig, up: net.Wire, down: net.Wire, video: Link, after_ns: int) -> None:
-    if after_ns >= rig.trial.cut_at_s * 1e9 and not _is_cut(rig):
-        up.link.cut = down.link.cut = video.cut = True
-        up.queue.clear()
-        rig.cut_depth_m = rig.axis.depth_m
 
 
 def _organ_along(rig: Rig) -> float:
@@ -221,7 +219,7 @@ def _sample(rig: Rig, up: net.Wire, now: int, planned: bool) -> None:
     console, frame = rig.console, rig.console.frame
     if frame is None or console.echo_ns == 0:
         return
-    if planned:
+    if planned and now >= rig.expert.decided_ns + DECIDE_NS:
         told = Told(
             rig.axis.depth_m - ENTRY_M,
             rig.turned_rad,
@@ -253,7 +251,8 @@ def _robot(rig: Rig, now: int, dt_s: float, order: Order, limits: Limits) -> Non
         advance=advance,
         gate=rig.open if rig.trial.gate else 1.0,
     )
-    wanted = command.v_m_s if order.kind else 0.0
+    operated = order.kind == PermitKind.OPERATE
+    wanted = command.v_m_s if operated else 0.0
     motion = rig.law.update(NeedleSample(now, dt_s, wanted, rig.axis.depth_m, cell_n), caps)
     if motion.punctured:
         rig.noticed_ns.append(now)
@@ -272,7 +271,8 @@ def _robot(rig: Rig, now: int, dt_s: float, order: Order, limits: Limits) -> Non
 def _tissue(rig: Rig, now: int, dt_s: float, turn_rad: float) -> None:
     turn_rad = max(-PIVOT_MAX_RAD, min(PIVOT_MAX_RAD, rig.turned_rad + turn_rad)) - rig.turned_rad
     rig.turned_rad += turn_rad
-    rig.path.pivot(turn_rad)
+    if turn_rad != 0.0:
+        rig.path.pivot(turn_rad)
     depth = rig.axis.depth_m - ENTRY_M
     if depth > 0.0:
         # Breathing along the needle is taken up by friction: only the axis cuts.
@@ -287,13 +287,13 @@ def _outcome(rig: Rig, seconds: float) -> Outcome:
     p = rig.trial.patient
     along = rig.path.s_m - p.target_m - _organ_along(rig)
     n, y = rig.path.across_m
-    late_ms, false = _pops(rig.ruptured_ns, rig.noticed_ns)
+    late_ms, false = pops(rig.ruptured_ns, rig.noticed_ns)
     return Outcome(
         seed=p.seed,
         error_m=math.sqrt(along * along + n * n + y * y),
         parts_m=(along, n, y),
         finished=rig.expert.done and not rig.expert.gave_up,
-        touched=_touched(rig.path, p),
+        touched=touched(rig.path, p),
         seconds=seconds,
         peak_n=rig.peak_n,
         pops=len(rig.noticed_ns),
@@ -305,27 +305,3 @@ def _outcome(rig: Rig, seconds: float) -> Outcome:
         after_cut_m=rig.way_m,
         stale_advance=rig.stale_advance,
     )
-
-
-def _pops(real_ns: list[int], seen_ns: list[int]) -> tuple[float, int]:
-    """Longest delay of a detection (ms; -1: one is missing), and detections of nothing."""
-    window_ns = 60_000_000
-    delays = []
-    for at in real_ns:
-        hits = [seen - at for seen in seen_ns if 0 <= seen - at <= window_ns]
-        delays.append(min(hits) / 1e6 if hits else -1.0)
-    false = sum(all(not 0 <= seen - at <= window_ns for at in real_ns) for seen in seen_ns)
-    if not delays:
-        return 0.0, false
-    return (-1.0 if min(delays) < 0.0 else max(delays)), false
-
-
-def _touched(path: TipPath, patient: Patient) -> tuple[str, ...]:
-    """Names of rods that the cut path went through."""
-    hit = []
-    for rod in patient.rods:
-        near = [across for s, across, _ in path.trail if abs(s - rod.s_m) < rod.radius_m]
-        n, y = rod.across_m
-        if any(math.hypot(a[0] - n, a[1] - y) < rod.radius_m for a in near):
-            hit.append(rod.name)
-    return tuple(hit)

@@ -72,6 +72,8 @@ class Demo:
     seed: int = 1
     auto_s: float = 0.0
     """Scripted people scan for this long; 0: people come with pages."""
+    record: bool = True
+    """False: no recording, where it is not the subject (it costs a loaded machine pictures)."""
     process: subprocess.Popen[str] = field(init=False)
     run_dir: Path = field(init=False)
     bedside: socket.socket = field(init=False)
@@ -86,6 +88,8 @@ class Demo:
         command = [self.python, "-m", "teleop.cli", "demo", "--json", "--port", "0"]
         command += ["--seed", str(self.seed)]
         command += ["--config", str(config), "--out", str(self.folder / "out")]
+        if not self.record:
+            command += ["--no-record"]
         if self.auto_s > 0.0:
             command += ["--auto", f"{self.auto_s:g}"]
         else:

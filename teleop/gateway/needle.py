@@ -68,6 +68,7 @@ class NeedleDesk:
                 force_n=servo.needle_force_n,
                 punctures=servo.punctures,
                 attempts=report.needle_attempts,
+                turned_rad=servo.needle_pivot_rad,
             )
         )
         if self._work.stage is not before:

@@ -74,6 +74,12 @@ def at_depth(depth_m: float) -> Point:
     return hx + depth_m * ax, hz + depth_m * az
 
 
+def beside(depth_m: float, offset_m: float) -> Point:
+    """The point at an offset to the right of the guide's line."""
+    x, z = at_depth(depth_m)
+    return x + offset_m * PROBE_GUIDE_AXIS[2], z - offset_m * PROBE_GUIDE_AXIS[0]
+
+
 def check(path: NeedlePath) -> PathCheck:
     """Judge a path; the first reason against it counts."""
     target, entry = (path.target_x_m, path.target_z_m), (path.entry_x_m, path.entry_z_m)

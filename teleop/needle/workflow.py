@@ -9,15 +9,18 @@ import math
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from haptics.iiwa import PROBE_GUIDE_AXIS, PROBE_P_GUIDE_M
+from haptics.iiwa import PROBE_ENTRY_M, PROBE_GUIDE_AXIS, PROBE_P_GUIDE_M
 from safety.states import Instrument, NeedlePlan
-from teleop.needle.plan import PathCheck, PathRefusal, Point, at_depth
+from teleop.needle.aiming import Advice, Aiming, slid, to_picture, to_tissue
+from teleop.needle.plan import PathCheck, PathRefusal, Point, at_depth, beside, on_guide
 from transport.schema import NeedlePath, NeedleReport, NeedleState
 
 HOME_M = 0.0005
 REACHED_M = 0.001
 """Depth is reached this close to the target's."""
 TIPS_KEPT = 200
+SEEN_M, SEEN_RAD = 0.0005, 0.003
+"""A smaller change of the aim is not told anew."""
 
 
 class Stage(IntEnum):
@@ -84,6 +87,8 @@ class Facts:
     force_n: float
     punctures: int
     attempts: int
+    turned_rad: float = 0.0
+    """Of the guide since the needle left home."""
 
 
 @dataclass(slots=True)
@@ -97,6 +102,10 @@ class Insertion:
     punctures: int = 0
     reached: bool = False
     tips: list[Point] = field(default_factory=list)
+    """Tissue coordinates."""
+    aiming: Aiming = field(default_factory=Aiming)
+    shown: tuple[int, ...] = ()
+    """Advice and turn as they were told, rounded."""
 
 
 @dataclass(slots=True)
@@ -126,7 +135,9 @@ class Workflow:
     def tip(self, point: Point) -> None:
         """The expert marked the tip in the picture."""
         if self.stage in OUT and len(self.insertion.tips) < TIPS_KEPT:
-            self.insertion.tips.append(point)
+            seen = to_tissue(point, self.insertion.aiming.turned_rad)
+            self.insertion.tips.append(seen)
+            self.insertion.aiming.saw(seen)
             self.changes += 1
 
     def follow(self, f: Facts) -> None:
@@ -159,7 +170,14 @@ class Workflow:
         before, self.stage = self.stage, to
         self.changes += 1
         if before not in OUT and to in OUT:
-            self.insertion = Insertion(started_ns=f.now_ns, punctures_before=f.punctures)
+            entry = (
+                (self.path.entry_x_m, self.path.entry_z_m) if self.path else at_depth(PROBE_ENTRY_M)
+            )
+            self.insertion = Insertion(
+                started_ns=f.now_ns,
+                punctures_before=f.punctures,
+                aiming=Aiming(on_guide(entry)[0]),
+            )
             self.report = None
         if to is Stage.REACHED:
             self.insertion.reached = True
@@ -170,11 +188,29 @@ class Workflow:
 
     def _gather(self, f: Facts) -> None:
         now, had = self.insertion, self.insertion.punctures
-        now.deepest_m = max(now.deepest_m, f.depth_m)
+        if math.isfinite(f.depth_m) and math.isfinite(f.turned_rad):
+            now.deepest_m = max(now.deepest_m, f.depth_m + slid(f.turned_rad))
+            now.aiming.moved(f.depth_m, f.turned_rad)
         if math.isfinite(f.force_n):
             now.peak_n = max(now.peak_n, f.force_n)
         now.punctures = max(0, f.punctures - now.punctures_before)
         self.changes += now.punctures != had
+        shown = self._shown()
+        self.changes += shown != now.shown
+        now.shown = shown
+
+    def _advice(self) -> Advice | None:
+        if self.found is None or self.stage not in OUT:
+            return None
+        return self.insertion.aiming.advice(self.found.depth_m, self.found.offset_m)
+
+    def _shown(self) -> tuple[int, ...]:
+        """What the page shows of the aim, in steps that a person sees."""
+        advice = self._advice()
+        values = (self.insertion.aiming.turned_rad / SEEN_RAD,)
+        if advice is not None:
+            values += (advice.off_m / SEEN_M, advice.turn_rad / SEEN_RAD)
+        return tuple(round(value) for value in values)
 
     def _report(self, f: Facts) -> NeedleReport:
         """Planned against seen tip; the axis stands in where nobody marked one."""
@@ -197,17 +233,23 @@ class Workflow:
 
     def message(self) -> NeedleState:
         """What all pages are told."""
-        found = self.found
+        found, path, advice = self.found, self.path, self._advice()
+        turned_rad = self.insertion.aiming.turned_rad if self.stage in OUT else 0.0
+        target = (path.target_x_m, path.target_z_m) if path else None
+        arrival = beside(found.depth_m, found.offset_m + advice.off_m) if found and advice else None
         return NeedleState(
             stage=self.stage.name,
             refused=str(self.refused),
-            path=self.path,
+            path=path,
             depth_m=found.depth_m if found else 0.0,
             offset_m=found.offset_m if found else 0.0,
             margin_vessel_m=found.margin_vessel_m if found else -1.0,
             margin_bone_m=found.margin_bone_m if found else -1.0,
-            tips=tuple(self.insertion.tips),
+            tips=tuple(to_picture(tip, turned_rad) for tip in self.insertion.tips),
             guide=GUIDE,
             report=self.report,
+            target=to_picture(target, turned_rad) if target else None,
+            arrival=to_picture(arrival, turned_rad) if arrival else None,
+            aim_off_m=advice.off_m if advice else 0.0,
+            aim_turn_rad=advice.turn_rad if advice else 0.0,
         )
-

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safety.states import Instrument, NeedlePlan
-from teleop.needle.plan import PathRefusal, at_depth, check, on_guide
+from teleop.needle.aiming import slid, to_picture, to_tissue
+from teleop.needle.plan import PathRefusal, at_depth, beside, check, on_guide
 from teleop.needle.workflow import TABLE, Facts, Seen, Stage, Workflow
 from transport.schema import Avoid, NeedlePath
 
@@ -24,12 +25,6 @@ def path(
     avoid: tuple[Avoid, ...] = (),
 ) -> NeedlePath:
     return NeedlePath(target[0], target[1], entry[0], entry[1], avoid)
-
-
-def beside(depth_m: float, offset_m: float) -> tuple[float, float]:
-    """A point at an offset to the right of the guide's line."""
-    x, z = at_depth(depth_m)
-    return x + offset_m * math.sqrt(0.75), z + offset_m * 0.5
 
 
 def test_depth_and_offset_of_a_click() -> None:
@@ -162,3 +157,58 @@ def test_a_message_goes_out_only_when_something_changed() -> None:
     for _ in range(5):
         lead(work)
     assert work.changes == before
+
+
+def inserting(**changes: object) -> Workflow:
+    work = working()
+    lead(work, plan=NeedlePlan.PROPOSED)
+    lead(work, plan=CONFIRMED)
+    lead(work, plan=CONFIRMED, depth_m=0.01)
+    lead(work, plan=CONFIRMED, **changes)
+    return work
+
+
+def test_the_aid_tells_nothing_before_a_tip_was_marked() -> None:
+    state = inserting(depth_m=0.085).message()
+    assert state.arrival is None
+    assert (state.aim_off_m, state.aim_turn_rad) == (0.0, 0.0)
+    assert state.target == pytest.approx(TARGET)
+
+
+def test_the_aid_sends_a_needle_that_went_right_to_the_left() -> None:
+    work = inserting(depth_m=0.085)
+    work.tip(beside(0.085, 0.003))
+    state = work.message()
+    assert state.aim_off_m > 0.003, "it goes on to the right"
+    assert state.aim_turn_rad < 0.0
+    assert state.arrival == pytest.approx(beside(0.105, state.aim_off_m))
+    left = inserting(depth_m=0.085)
+    left.tip(beside(0.085, -0.003))
+    assert left.message().aim_off_m < -0.001
+    assert left.message().aim_turn_rad > 0.0
+
+
+def test_a_click_far_from_the_axis_depth_is_no_sighting() -> None:
+    work = inserting(depth_m=0.085)
+    work.tip(beside(0.06, 0.003))
+    assert work.message().arrival is None
+    assert len(work.message().tips) == 1
+
+
+@pytest.mark.parametrize("turned", [-0.07, -0.01, 0.0, 0.03, 0.07])
+def test_marks_go_with_the_tissue_when_the_guide_turns(turned: float) -> None:
+    entry = at_depth(0.047)
+    assert to_picture(entry, turned) == pytest.approx(at_depth(0.047 - slid(turned)))
+    assert to_tissue(to_picture(TARGET, turned), turned) == pytest.approx(TARGET)
+    moved = on_guide(to_picture(TARGET, turned))[1]
+    assert moved == pytest.approx(-math.sin(turned) * math.dist(entry, TARGET), abs=1e-9)
+    work = inserting(depth_m=0.085, turned_rad=turned)
+    assert work.message().target == pytest.approx(to_picture(TARGET, turned))
+
+
+def test_the_report_compares_tip_and_target_where_they_lie_in_the_tissue() -> None:
+    work = inserting(depth_m=0.105 - slid(0.05), turned_rad=0.05)
+    work.tip(to_picture(TARGET, 0.05))
+    lead(work, depth_m=0.0)
+    assert work.report is not None
+    assert work.report.error_m == pytest.approx(0.0, abs=1e-9)

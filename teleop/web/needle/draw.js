@@ -36,11 +36,12 @@ export function drawNeedle(context, pixel, state, work) {
   context.setLineDash([6 * pixel, 6 * pixel]);
   line(context, px(atDepth(work.guide, 0)), px(atDepth(work.guide, GUIDE_TO_M)));
   context.setLineDash([]);
-  if (work.entry && work.target) line(context, px(work.entry), px(work.target));
-  if (work.target) {
-    ring(context, px(work.target), TARGET_RADIUS_M * perM);
-    cross(context, px(work.target), 5 * pixel);
-    const foot = atDepth(work.guide, depthOf(work.guide, work.target));
+  const target = work.targetNow ?? work.target; // Needle out: it moves when the guide turns.
+  if (work.entry && target) line(context, px(work.entry), px(target));
+  if (target) {
+    ring(context, px(target), TARGET_RADIUS_M * perM);
+    cross(context, px(target), 5 * pixel);
+    const foot = atDepth(work.guide, depthOf(work.guide, target));
     ring(context, px(foot), 3 * pixel);
   }
   if (work.entry) cross(context, px(work.entry), 7 * pixel);
@@ -54,6 +55,13 @@ export function drawNeedle(context, pixel, state, work) {
     ring(context, px(tip), 3 * pixel);
     if (i > 0) line(context, px(work.tips[i - 1]), px(tip));
   });
+  if (work.arrival) {
+    const at = px(work.arrival);
+    context.setLineDash([2 * pixel, 4 * pixel]);
+    if (work.tips.length > 0) line(context, px(work.tips[work.tips.length - 1]), at);
+    context.setLineDash([]);
+    ring(context, at, 5 * pixel);
+  }
   if (work.cursor) {
     context.strokeStyle = "#ffffff";
     cross(context, work.cursor, 10 * pixel);

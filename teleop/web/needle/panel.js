@@ -12,8 +12,12 @@ const W_RAD_S = 0.04;
 const RADIUS_M = { vessel: 0.006, bone: 0.006 };
 const NUDGE = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const POP_MS = 600;
+const OUT = ["ADVANCING", "REACHED", "ABORTED"];
 const PICKS = ["target", "entry", "vessel", "bone", "tip"];
+const GOOD_M = 0.0005;
+const GOOD_RAD = 0.002;
 const mm = (m) => t("needle.mm", { n: fixed(m * 1000, 1) });
+const degrees = (rad) => t("needle.deg", { n: fixed((rad * 180) / Math.PI, 1) });
 
 export class NeedlePanel {
   constructor(app) {
@@ -39,6 +43,8 @@ export class NeedlePanel {
     this.state = state;
     this.work.guide = state.guide;
     this.work.tips = state.tips;
+    this.work.targetNow = OUT.includes(state.stage) ? state.target : null;
+    this.work.arrival = state.arrival;
     this.app.picture.dirty = true;
     this.renderReport(state.report);
   }
@@ -163,11 +169,20 @@ export class NeedlePanel {
       offset: state?.path ? mm(state.offset_m) : "–",
       "margin-vessel": margin(state?.margin_vessel_m ?? -1),
       "margin-bone": margin(state?.margin_bone_m ?? -1),
-      turned: t("needle.deg", { n: fixed((telemetry.needle_pivot_rad * 180) / Math.PI, 1) }),
+      turned: degrees(telemetry.needle_pivot_rad),
       gate: t(telemetry.needle_gate > 0.05 ? "needle.gate_open" : "needle.gate_shut"),
+      "aim-off": this.aid(state, state?.aim_off_m, GOOD_M, mm),
+      "aim-turn": this.aid(state, state?.aim_turn_rad, GOOD_RAD, degrees),
     };
     for (const [id, text] of Object.entries(words)) setText($(`needle-v-${id}`), text);
     setData($("needle-panel"), "advance", telemetry.needle_advance);
+  }
+
+  /** One line of the aiming aid: a size and its side, once the tip was marked. */
+  aid(state, value, good, words) {
+    if (!state?.arrival) return t("needle.aim_none");
+    if (Math.abs(value) < good) return t("needle.aim_good");
+    return t(value > 0 ? "needle.aim_right" : "needle.aim_left", { n: words(Math.abs(value)) });
   }
 
   /** A puncture is felt, heard and shown; counted, so that no lost message hides one. */
