@@ -47,8 +47,6 @@ class KeysLine:
         self._writer: asyncio.StreamWriter | None = None
         self._signing: dict[int, asyncio.Future[Signed]] = {}
         self._signed = 0
-        self.suites: dict[int, s.KeyDone] = {}
-        """What each session agreed on, as keys says."""
 
     async def run(self) -> None:
         """Keep the connection up until cancelled."""
@@ -131,9 +129,7 @@ class KeysLine:
         if isinstance(message, Offered):
             page.send(s.KeyOffer(data=message.data))
         elif isinstance(message, Done):
-            done = s.KeyDone(data=message.data, suite=message.suite, trust=message.trust)
-            self.suites[message.session] = done
-            page.send(done)
+            page.send(s.KeyDone(data=message.data, suite=message.suite, trust=message.trust))
         elif isinstance(message, Failed):
             page.refuse(Reason.KEY_REFUSED, message.detail)
 
