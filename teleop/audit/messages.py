@@ -8,7 +8,8 @@ SOCKET = "audit.control"
 """Unix stream socket of the audit process in the run folder."""
 ERROR_FILE = "audit.error"
 """In the run folder while something is wrong: a text for the person at the robot."""
-MAX_LINE = 16384
+MAX_LINE = 65536
+"""More than the longest `Audit.data` (8192 letters) with every letter escaped."""
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin"):

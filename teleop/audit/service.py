@@ -140,9 +140,13 @@ class AuditService:
         file = self._run_dir / ERROR_FILE
         if problem:
             sys.stderr.write(f"{problem}\n")
-            file.write_text(problem, "utf-8")
-        else:
-            file.unlink(missing_ok=True)
+        try:
+            if problem:
+                file.write_text(problem, "utf-8")
+            else:
+                file.unlink(missing_ok=True)
+        except OSError as error:  # the run folder is gone, and with it everybody who would read it
+            sys.stderr.write(f"{file}: {error}\n")
 
     def _show(self) -> None:
         for session, text in self._desk.present():

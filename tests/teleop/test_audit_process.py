@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from audit_samples import EXPERT_KEY, site
 from record_samples import guard_step
 
 from safety import messages as m
@@ -22,9 +23,10 @@ from teleop import channels
 from teleop.audit.book import LOG_FILE, Book
 from teleop.audit.expert import ExpertLog
 from teleop.audit.lines import Entry, Kind
-from teleop.audit.messages import SOCKET, Begin, FromGateway, Passed
+from teleop.audit.messages import ERROR_FILE, SOCKET, Begin, FromGateway, Passed
 from teleop.audit.read import parse
 from teleop.audit.verify import verify
+from teleop.audit.witness import to_text
 from teleop.supervisor.notes import Notes
 from transport.local.clock import now_ns
 
@@ -187,3 +189,21 @@ def test_a_log_in_use_or_damaged_ends_the_start_with_words(tmp_path: Path) -> No
     assert again.returncode == 2
     assert "a session of this site is writing it" in again.stderr
     run.end()
+
+
+def test_a_console_that_rewrites_its_log_is_written_down_and_told(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(run.run / SOCKET))
+        line.sendall(msgspec.json.encode(Begin(2)) + b"\n")
+        for value in (1, 2):  # two histories of one entry, both signed
+            one = site("console-1", EXPERT_KEY)
+            one.add(Kind.ACT, name="STOP", value=value)
+            one.log.sign(one.ms)
+            shown = one.witness.present()
+            assert shown is not None
+            line.sendall(msgspec.json.encode(Passed(2, to_text(shown))) + b"\n")
+        until((run.run / ERROR_FILE).exists)
+    assert "two histories of 1 entries" in (run.run / ERROR_FILE).read_text()
+    run.end()
+    assert Kind.FORKED in run.kinds()
