@@ -15,6 +15,7 @@ from mcap.writer import Writer
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from fuzz import audit
 from fuzz.targets import DEVICE, KEY, NONCE, NOW, SITE
 from safety.authentic import sign
 from safety.frame import SafetyFrame, pack
@@ -157,6 +158,7 @@ def seeds() -> dict[str, list[bytes]]:
         "tracked_sequence": [MHA],
         "recording": [_recording()],
         "dicom": [_dicom()],
+        **audit.seeds(),
     }  # fmt: skip
 
 

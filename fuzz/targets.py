@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from fuzz.audit import audit_log, audit_talk, consent_file
 from safety.authentic import KEY_MAGIC, KEY_RECORD, KeyRing, sign
 from safety.frame import FrameError, pack, unpack
 from safety.gate import Gate, Rejection, command
@@ -244,5 +245,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     for target in (
         command_frame, telemetry, force, signalling, from_server, join_token, key_agreement,
         datagram, config, media_payload, bedside_key, tracked_sequence, recording, dicom,
+        audit_log, audit_talk, consent_file,
     )
 }  # fmt: skip
