@@ -77,7 +77,11 @@ def consent_file(data: bytes) -> None:
     assert given == _CONSENT
 
 
-_CONSENT: Consent = consent.issue(ROBOT, tuple(Scope), 1000, 1.0, simulated=False)
+_CONSENT: Consent = consent.parse(
+    b'{"number":"KkxpBc4X8qMVzexL","scopes":["session","export"],"simulated":false,"from_ms":1000,"until_ms":3601000,'
+    b'"signature":"-IUFlrcR1FaNNvNt3qW-JCip1MGnyJ1vbBuzzkJayJK9M939E3SbRPvq4GoSVcmxCei1Bfd8jrbjqKTTxH9fCQ"}'
+)
+"""Signed by ROBOT; fixed, because a consent has a random number."""
 
 
 def seeds() -> dict[str, list[bytes]]:
