@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from teleop.audit import consent
 from teleop.audit.__main__ import origin_of
@@ -26,6 +25,7 @@ from teleop.record.reader import Recording
 from teleop.supervisor.rundir import default_state_folder
 
 MOST_SHOWN = 20
+LONGEST = 60
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Names of sites, which are parts of folder names."""
 
@@ -98,24 +98,21 @@ def show_log(path: Path, json_wanted: bool, everything: bool) -> int:
     console.print(
         f"{log.header.origin}  key {key}  {len(log.entries)} entries, {len(log.heads)} heads"
     )
-    console.print(_table(rows))
+    for entry in rows:
+        console.print(_shown(entry))
     faults = [*log.found, *log.end_faults()]
     for finding in faults[:MOST_SHOWN]:
         console.print(f"✗ {finding}")
     return 0
 
 
-def _table(rows: list[Entry]) -> Table:
-    table = Table(show_edge=False)
-    for name in ("n", "UTC", "what", "session", "name", "value", "detail"):
-        table.add_column(name, justify="right" if name in ("n", "session", "value") else "left")
-    for e in rows:
-        detail = e.detail if len(e.detail) < MOST_SHOWN * 3 else e.detail[: MOST_SHOWN * 3] + " ..."
-        table.add_row(
-            str(e.n), _clock(e.utc_ms), e.kind, str(e.session or ""), e.name, str(e.value or ""),
-            detail,
-        )  # fmt: skip
-    return table
+def _shown(entry: Entry) -> str:
+    """One line: number, time, what, whose session, name, value, detail."""
+    session = f"session {entry.session}" if entry.session else ""
+    detail = entry.detail if len(entry.detail) <= LONGEST else f"{entry.detail[:LONGEST]} ..."
+    words = (entry.name, str(entry.value) if entry.value else "", session, detail)
+    said = "  ".join(word for word in words if word)
+    return f"{entry.n:6}  {_clock(entry.utc_ms)}  {entry.kind:<10}  {said}"
 
 
 def give_consent(state: Path, scopes: tuple[Scope, ...], hours: float, out: Path) -> int:

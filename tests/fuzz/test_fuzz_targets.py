@@ -11,7 +11,8 @@ import pytest
 from fuzz.seeds import CORPUS, seeds
 from fuzz.targets import TARGETS
 
-ROUNDS = {"recording": 500, "dicom": 150, "key_agreement": 300, "signalling": 1000}
+ROUNDS = {"recording": 500, "dicom": 150, "key_agreement": 300, "signalling": 1000,
+          "audit_log": 1000}  # fmt: skip
 """Damaged inputs per target; those that need signatures or files cost more."""
 
 
