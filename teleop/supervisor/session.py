@@ -26,11 +26,14 @@ from teleop.supervisor.stop import Stopped, stop_all
 from teleop.supervisor.watch import Ended, Supervisor
 from transport.identity import encode
 from transport.local.clock import now_ns
+from transport.local.notify import of_this_process
 from transport.schema import Role
 from transport.sessions import Invitation
 
 READ_S = 0.05
 SHOW_NS = 200_000_000
+VOUCHED = frozenset({"arm", "guard", "servo", "gateway"})
+"""While one of these is silent, the watchdog of a service manager is not renewed."""
 
 
 class View(Protocol):
@@ -84,6 +87,7 @@ class Session:
         self._table = tuple(row for row in options.table if self._wanted(row))
         self._shown_ns = 0
         self._pipe = KeyPipe()
+        self._service = of_this_process()
 
     def _wanted(self, row: ProcessSpec) -> bool:
         """No recorder when not recording; no simulated box beside another arm."""
@@ -153,14 +157,17 @@ class Session:
             supervisor.start_all()
             if await_ready(supervisor, reader, signals, self._view.say):
                 self._announce(run_dir, supervisor)
+                self._service.ready()
                 return self._work(run_dir, supervisor, reader, signals)
             return 1
         finally:
+            self._service.stopping()
             self._view.say("cli.stopping")
             asked = signals.count
             stopped = stop_all(supervisor, lambda: signals.count > max(1, asked))
             supervisor.close()
             self._pipe.close()
+            self._service.close()
             self._view.stopped(stopped, read_json(run_dir / "record.json"))
 
     def _announce(self, run_dir: Path, supervisor: Supervisor) -> None:
@@ -187,6 +194,8 @@ class Session:
         supervisor.look()
         now = now_ns()
         status = reader.read(now)
+        if VOUCHED.isdisjoint(status.missing):
+            self._service.alive(now)
         if now - self._shown_ns >= SHOW_NS:
             self._shown_ns = now
             self._view.status(status)
