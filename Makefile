@@ -15,6 +15,16 @@ test: $(DEV) browser
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
 
+# Proof of the safety core: docs/safety-concept.md, docs/mutation.md
+.PHONY: explore mutate coverage
+explore: $(STAMP)
+	$(BIN)/python -m bench.explore $(ARGS)
+mutate: $(STAMP)
+	$(BIN)/python -m bench.mutate $(ARGS)
+coverage: $(STAMP)
+	$(BIN)/python -m coverage run --branch --source=safety --omit='safety/diagram.py' -m pytest tests/safety
+	$(BIN)/python -m coverage report --show-missing --skip-covered --fail-under=100
+
 check: lint types
 lint: $(DEV)
 	$(BIN)/ruff check .

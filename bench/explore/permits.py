@@ -77,6 +77,12 @@ def _basic(state: State, s: LazySituation, order: Order) -> dict[str, bool]:
     works = s.read("works", False) and not s.read("blocked", True)
     contact = s.read("contact", Contact.UNKNOWN)
     needle = contact in _NO_SIDEWAYS
+    # The probe goes with the skin, so that a breath neither presses nor pulls at the shaft.
+    follows = (
+        contact == Contact.NEEDLE_IN_TISSUE
+        and state in (State.ARMED, State.HOLD)
+        and order.kind == PermitKind.REGULATE
+    )
     speeds = (order.v_max_m_s, order.v_contact_m_s, order.w_max_rad_s)
     released = all(s.read(name, False) for name in ("needle_released", "live", "image_fresh"))
     armed_needle = s.read("instrument", Instrument.UNKNOWN) == Instrument.PROBE_NEEDLE
@@ -90,8 +96,10 @@ def _basic(state: State, s: LazySituation, order: Order) -> dict[str, bool]:
         "I1 hand guiding belongs to LOCAL": (
             order.kind == PermitKind.LOCAL and state != State.LOCAL
         ),
-        "I5 the arm moves with a needle in": needle
-        and (any(speeds) or order.kind not in (PermitKind.NONE, PermitKind.OPERATE)),
+        "I5 the arm moves with a needle in": needle and any(speeds[1:] if follows else speeds),
+        "I5 a drive with a needle in or unknown": needle
+        and not follows
+        and order.kind not in (PermitKind.NONE, PermitKind.OPERATE),
         "I5 an advance that nobody agreed to": order.needle_advance
         and not (state == State.ACTIVE and works and released and armed_needle),
         "I5 the guide turns without an advance": (
