@@ -27,6 +27,9 @@ from teleop.audit.read import Fault, Finding, StoredLog, parse
 Fact = tuple[str, ...]
 """Something that both sites can see."""
 
+MOST = 20
+"""Findings of one kind that are listed."""
+
 _witnessed = msgspec.json.Decoder(tuple[str, Head])
 _cosigned = msgspec.json.Decoder(tuple[str, Head, int, str])
 
@@ -64,11 +67,12 @@ def reconcile(a: StoredLog, b: StoredLog) -> Verdict:
         return Verdict(tuple(_copies(a, b)), (), 0, 0)
     a_more, seen_a = _against(a, b)
     b_more, seen_b = _against(b, a)
-    if not seen_a and not seen_b:
+    if not (seen_a or seen_b or a_more or b_more):
         text = "neither log holds anything that the other site signed: they do not belong together"
         a_more.append(Finding(Fault.UNRELATED, text))
     else:
-        a_more += _contradictions(a, b)
+        a_more += _unkept(a, b) + _unshared(a, b)
+        b_more += _unkept(b, a) + _unshared(b, a)
     return Verdict(tuple(a_more), tuple(b_more), seen_a, seen_b)
 
 
@@ -97,7 +101,7 @@ def _against(owner: StoredLog, other: StoredLog) -> tuple[list[Finding], int]:
     for entry, _ in owner.entries:
         if entry.kind is Kind.COSIGNED and entry.name == other.header.origin:
             out += _own_cosigned(owner, other, entry)
-    return out[:20], seen
+    return out[:MOST], seen
 
 
 def _head_seen(owner: StoredLog, entry: Entry) -> tuple[list[Finding], int]:
@@ -140,32 +144,24 @@ def _own_cosigned(owner: StoredLog, other: StoredLog, entry: Entry) -> list[Find
     return []
 
 
-def _cosigned_sizes(owner: StoredLog, name: str) -> list[tuple[int, int]]:
-    """(size of ours, number of the entry) for every signature of `name` that we hold."""
+def _unkept(log: StoredLog, holder: StoredLog) -> list[Finding]:
+    """Heads of `holder` that `log`'s site signed, as `holder` can prove, and has no entry about."""
+    kept = {
+        entry.value
+        for entry, _ in log.entries
+        if entry.kind is Kind.WITNESSED and entry.name == holder.header.origin
+    }
     return [
-        (entry.value, entry.n)
-        for entry, _ in owner.entries
-        if entry.kind is Kind.COSIGNED and entry.name == name
-    ]
-
-
-def _contradictions(a: StoredLog, b: StoredLog) -> list[Finding]:
-    """What one site says about the other and the other does not."""
-    out: list[Finding] = []
-    for one, other in ((a, b), (b, a)):
-        kept = {
-            entry.value
-            for entry, _ in other.entries
-            if entry.kind is Kind.WITNESSED and entry.name == one.header.origin
-        }
-        for size, number in _cosigned_sizes(one, other.header.origin):
-            if size not in kept:
-                text = (
-                    f"{other.header.origin} signed head {size} of {one.header.origin} (entry "
-                    f"{number} there) and has no entry about it: its log was cut off or changed"
-                )
-                out.append(Finding(Fault.TRUNCATED, text))
-    return out[:20] + _unshared(a, b) + _unshared(b, a)
+        Finding(
+            Fault.TRUNCATED,
+            f"it signed head {entry.value} of {holder.header.origin} (entry {entry.n} there) and "
+            "has no entry about it: cut off or changed",
+        )
+        for entry, _ in holder.entries
+        if entry.kind is Kind.COSIGNED
+        and entry.name == log.header.origin
+        and entry.value not in kept
+    ][:MOST]
 
 
 def _facts(entries: Iterable[Entry]) -> set[Fact]:
@@ -210,7 +206,7 @@ def _unshared(robot: StoredLog, expert: StoredLog) -> list[Finding]:
             f"{expert.header.origin} saw {' '.join(fact)}; {robot.header.origin} does not have it",
         )
         for fact in sorted(shown - known)
-    ][:20]
+    ][:MOST]
 
 
 def _copies(a: StoredLog, b: StoredLog) -> list[Finding]:
