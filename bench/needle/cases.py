@@ -94,7 +94,7 @@ def _cut_cases(wanted: Wanted, base: int) -> list[Case]:
     words = f"link cut for good at {cuts} moments"
     return [
         _case("link-cut", f"{words}: guard, servo, arm box",
-              Spec("whole", wanted.seed, cuts, cuts_s=steps), 8.0 + 0.4 * trunk_s + 0.5 * cuts),
+              Spec("whole", wanted.seed, cuts, cuts_s=steps), 8.0 + 0.4 * trunk_s + 0.8 * cuts),
         _case("link-cut-patients", f"{words}: a patient each, lumped",
               Spec("cut", base, cuts, cuts_s=moments), cuts * 0.7),
     ]  # fmt: skip

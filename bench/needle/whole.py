@@ -26,8 +26,8 @@ STAY_NS = 3_600_000_000_000
 """The scripted scan does not begin: the hand is the needle's."""
 LEARN_S = 9.0
 """The breathing gate learns while people plan."""
-AFTER_S = 1.0
-"""Watched after the cut: HOLD comes within 0.1 s."""
+AFTER_S = 2.0
+"""Watched after the cut: HOLD comes within 0.1 s, and one inhalation lifts the skin in 2 s."""
 REST_SAMPLES = 100
 
 
@@ -43,6 +43,8 @@ class Cut:
     """Contact force over what it was."""
     held: bool
     """Guard left ACTIVE."""
+    touched: bool
+    """Vessel or bone."""
 
 
 class NeedleNurse(Nurse):
@@ -129,12 +131,13 @@ def _cut(world: World) -> Cut:
     start, moved_m, tip_m, most_n = world.site.arm.value, 0.0, 0.0, 0.0
     inside_m = start.needle_depth_m - start.needle_entry_m
     world.cut_link()
-    for _ in range(round(AFTER_S * 250)):
-        world.run_for(0.004)
+    for _ in range(round(AFTER_S * 200)):
+        world.run_for(0.005)
         arm = world.site.arm.value
         moved_m = max(moved_m, abs(arm.needle_depth_m - start.needle_depth_m))
         if start.needle_entry_m > 0.0 and arm.needle_entry_m > 0.0:
             tip_m = max(tip_m, abs(arm.needle_depth_m - arm.needle_entry_m - inside_m))
         most_n = max(most_n, arm.contact_force_n)
     held = world.site.report.value.state not in (State.ACTIVE, State.DEGRADED)
-    return Cut(moved_m, tip_m, most_n - start.contact_force_n, held)
+    touched = bool(world.site.arm_box.needle.obstacles.touched)
+    return Cut(moved_m, tip_m, most_n - start.contact_force_n, held, touched)

@@ -6,6 +6,7 @@ contact force of the probe stays what the sensor reads.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from haptics.vec import Mat, Vec, add, apply, column, dot, scale, sub
 from robot_sim.needle.axis import NeedleAxis
 from robot_sim.needle.bend import TipPath
 from robot_sim.needle.force import NeedleForce
+from robot_sim.needle.obstacles import Obstacles
 from robot_sim.scene import Scene, skin_normal, skin_z_m
 
 GUIDE = Guide(PROBE_P_GUIDE_M, PROBE_GUIDE_AXIS)
@@ -74,6 +76,7 @@ class NeedleUnit:
         self._base_axis: Vec | None = None
         self._place: Place | None = None
         self._inserted_m = self._turned_rad = 0.0
+        self.obstacles = Obstacles(scene)
         self.axial_n = 0.0
         """True force on the patient along the axis."""
         self._rng = np.random.default_rng(seed + 77)
@@ -104,6 +107,11 @@ class NeedleUnit:
         self._turn(base_rot_probe, base_axis)
         self._path.move_to(max(0.0, inserted))
         self.axial_n = self._force.update(inserted, (inserted - self._inserted_m) / dt_s, dt_s)
+        if inserted > 0.0:
+            origin = self._scene.surface.base_p_patient_m
+            tip = sub(add(base_p_probe_m, apply(base_rot_probe, self._tip())), origin)
+            face = sub(base_p_probe_m, origin)
+            self.axial_n += self.obstacles.follow(inserted, tip, face, now_ns)
         self._inserted_m = inserted
         if inserted < -0.002:
             self._reset()
@@ -117,13 +125,16 @@ class NeedleUnit:
         """The newest measurement."""
         if not self._noise:
             self._noise = self._rng.normal(0.0, CELL_SD_N, _BLOCK).tolist()
+        force_n = self.axial_n + self._noise.pop()
+        axis = self.axis
+        return NeedleReading(axis.depth_m, axis.v_m_s, force_n, self._entry_m, self._tip())
+
+    def _tip(self) -> Vec:
+        """The tip, probe frame."""
         straight = add(GUIDE.probe_p_home_m, scale(GUIDE.probe_axis, self.axis.depth_m))
         # Beside the guide as it is turned now: the path is known beside the guide at the entry.
         n, y = self._path.across_m[0] - self._path.s_m * self._turned_rad, self._path.across_m[1]
-        tip = add(straight, add(scale(IN_PLANE, n), scale(OFF_PLANE, y)))
-        return NeedleReading(
-            self.axis.depth_m, self.axis.v_m_s, self.axial_n + self._noise.pop(), self._entry_m, tip
-        )
+        return add(straight, add(scale(IN_PLANE, n), scale(OFF_PLANE, y)))
 
     def _reset(self) -> None:
         """Out of the skin: the next insertion is a new one."""
@@ -131,6 +142,7 @@ class NeedleUnit:
             return
         self._entry_m, self._base_axis, self._place, self.axial_n = NOT_MET, None, None, 0.0
         self._turned_rad = 0.0
+        self.obstacles.looked_m = self.obstacles.bone_at_m = math.inf
         self._force = NeedleForce(self._force.layers)
         self._path = TipPath(self._path.curvature_1_m, self._path.foundation_1_m)
 
