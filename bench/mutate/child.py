@@ -18,8 +18,9 @@ import pytest
 
 STAGES: tuple[tuple[str, ...], ...] = (
     ("test_transitions.py", "test_parts.py", "test_gate.py", "test_frame.py", "test_watchdog.py",
-     "test_limits.py", "test_layout.py", "test_authentic.py"),
-    ("test_links.py", "test_policy.py", "test_needle.py"),
+     "test_limits.py", "test_layout.py", "test_worst.py", "test_diagram.py"),
+    ("test_load.py", "test_zero.py", "test_arm_truth.py", "test_authentic.py", "test_links.py",
+     "test_policy.py", "test_needle.py"),
     ("test_snapshot.py", "test_oracle.py", "test_invariants.py"),
 )  # fmt: skip
 """Quick tests first: most mutants die there."""
@@ -44,6 +45,7 @@ class Outcome:
 
     verdict: Verdict
     killer: str
+    cpu_s: float
 
 
 class _Loader(importlib.abc.InspectLoader):
@@ -105,13 +107,15 @@ def run(root: Path, module: str, file: str, code: CodeType, stages: int = len(ST
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         said = pipe.read().decode()
-    _, status = os.waitpid(child, 0)
+    _, status, usage = os.wait4(child, 0)
+    cpu_s = round(usage.ru_utime + usage.ru_stime, 2)
     if os.WIFSIGNALED(status):
         looped = os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
-        return Outcome(Verdict.LOOPED if looped else Verdict.KILLED, "signal")
+        return Outcome(Verdict.LOOPED if looped else Verdict.KILLED, "signal", cpu_s)
     if os.WEXITSTATUS(status) == 0:
-        return Outcome(Verdict.SURVIVED if stages >= len(STAGES) else Verdict.OPEN, "")
-    return Outcome(Verdict.KILLED, said)
+        alive = Verdict.SURVIVED if stages >= len(STAGES) else Verdict.OPEN
+        return Outcome(alive, "", cpu_s)
+    return Outcome(Verdict.KILLED, said, cpu_s)
 
 
 def _tests(root: Path, finder: _Finder, said: int, stages: Sequence[Sequence[str]]) -> None:

@@ -379,15 +379,16 @@ class Rig:
         return self
 
     def to_qualified(self, instrument: Instrument = Instrument.PROBE) -> Rig:
-        self.to_connected(instrument)
+        return self.to_connected(instrument).qualify()
+
+    def qualify(self) -> Rig:
         self.until(lambda out: out.report.state == State.QUALIFIED)
         self.answer_mark()
         self.step()
         return self
 
     def to_armed(self, instrument: Instrument = Instrument.PROBE) -> Rig:
-        self.to_qualified(instrument)
-        return self.allow()
+        return self.to_qualified(instrument).allow()
 
     def allow(self) -> Rig:
         self.send(EventKind.ALLOW_MOTION)
@@ -402,8 +403,7 @@ class Rig:
         return self
 
     def to_active(self, instrument: Instrument = Instrument.PROBE) -> Rig:
-        self.to_armed(instrument)
-        return self.engage()
+        return self.to_armed(instrument).engage()
 
     def recover(self, seconds: float = 6.0) -> Rig:
         """Both people do what leaving a stop asks for; the causes must be gone."""
@@ -426,10 +426,21 @@ class Rig:
 _PREPARED: dict[tuple[str, Instrument], Rig] = {}
 
 
+_CLIMB: dict[str, tuple[str, Callable[[Rig], Rig]]] = {
+    "to_qualified": ("to_connected", Rig.qualify),
+    "to_armed": ("to_qualified", Rig.allow),
+    "to_active": ("to_armed", Rig.engage),
+}
+"""Stage, the stage before it, and what leads from there."""
+
+
 def prepared(stage: str, instrument: Instrument = Instrument.PROBE) -> Rig:
     """A private copy of a rig that was brought to `stage` once: to_connected, to_armed, ..."""
     if (stage, instrument) not in _PREPARED:
-        rig = Rig()
-        getattr(rig, stage)(instrument)
+        if stage in _CLIMB:
+            before, climb = _CLIMB[stage]
+            rig = climb(prepared(before, instrument))
+        else:
+            rig = getattr(Rig(), stage)(instrument)
         _PREPARED[stage, instrument] = rig
     return copy.deepcopy(_PREPARED[stage, instrument])
