@@ -54,7 +54,7 @@ class NeedleWatch:
 
     def propose(self, arg: int, p_m: Vec3, q: Quat) -> bool:
         """Take the console's plan; False: not a depth. 0 takes the plan back."""
-        goal_m = arg * GOAL_UNIT_M
+        goal_m = round(arg * GOAL_UNIT_M, 5)
         if arg == 0:
             self.forget_plan()
             return True
