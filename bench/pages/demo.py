@@ -45,6 +45,17 @@ consent_s = 60.0
 """
 """Timing is not the subject here: the machine is shared and noisy (the banner says so)."""
 
+LIGHT = """
+[rates]
+control_hz = 250
+
+[video]
+width = 320
+height = 240
+bitrate_kbps = 2000
+"""
+"""Neither picture nor rate is the subject, and two pages drawn in software need two cores."""
+
 
 def wait_for(what: str, check: Callable[[], Any], timeout_s: float = 30.0) -> Any:
     """Poll `check` until it is true; fail with `what` and the last value."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from bench.pages.browser import launch, open_page
-from bench.pages.demo import Demo, wait_for
+from bench.pages.demo import LIGHT, Demo, wait_for
 from bench.pages.people import Session
 from bench.pages.watch import PageClock, install, page_clock, seen
 from safety.states import State
@@ -108,7 +108,8 @@ def run(stops: int, cuts: int) -> Reactions:
     """The whole measurement with a demo and a browser of its own."""
     out = Reactions()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        demo, chromium = Demo(Path(folder)), launch(playwright)
+        demo = Demo(Path(folder), extra=LIGHT)
+        chromium = launch(playwright)
         session: Session | None = None
         try:
             demo.start()

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from bench.pages.browser import launch, open_page
-from bench.pages.demo import Demo, wait_for
+from bench.pages.demo import LIGHT, Demo, wait_for
 from bench.pages.people import Session
 from safety.states import State
 
@@ -27,7 +27,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def session(browser: Browser, tmp_path: Path) -> Iterator[Session]:
     shots = os.environ.get("TELEOP_SCREENSHOTS")
-    demo = Demo(tmp_path)
+    demo = Demo(tmp_path, extra="" if shots else LIGHT)
     try:
         demo.start()
         bedside = open_page(browser, demo.url("bedside"), 768, 1024)

@@ -9,13 +9,13 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from bench.pages.browser import data, open_page
-from bench.pages.demo import Demo, wait_for
+from bench.pages.demo import LIGHT, Demo, wait_for
 from bench.pages.people import Session
 from safety.states import Contact, Instrument, NeedlePlan, State
 
 pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.timeout(300)]
-EXTRA = "needle_image_ms = 1500.0\n\n[video]\nwidth = 320\nheight = 240\n"
-"""As the other limits of these tests: a shared, noisy machine; a small picture is enough here."""
+EXTRA = "needle_image_ms = 1500.0\n" + LIGHT
+"""As the other limits of these tests: a shared, noisy machine."""
 STUCK_CYCLES = 2500
 """Of guard, 5 s: longer than the breathing gate is shut."""
 SPOT = """([depth]) => import("/static/needle/geometry.js").then(({ atDepth, toPixels }) => {
