@@ -22,7 +22,7 @@ explore: $(STAMP)
 mutate: $(STAMP)
 	$(BIN)/python -m bench.mutate $(ARGS)
 coverage: $(STAMP)
-	$(BIN)/python -m coverage run --branch --source=safety --omit='safety/diagram.py' -m pytest tests/safety
+	$(BIN)/python -m coverage run --branch --source=safety --omit='safety/diagram.py' -m pytest -o timeout=0 tests/safety
 	$(BIN)/python -m coverage report --show-missing --skip-covered --fail-under=100
 
 check: lint types
