@@ -35,7 +35,8 @@ PURE_MODULES = (
     "teleop/record/describe.py", "teleop/record/decode.py", "teleop/record/replay.py",
     "teleop/audit/merkle.py", "teleop/audit/lines.py", "teleop/audit/log.py",
     "teleop/audit/read.py", "teleop/audit/verify.py", "teleop/audit/witness.py",
-    "teleop/audit/follow.py", "teleop/record/info.py", "teleop/channels.py", "teleop/config.py", "teleop/processes.py",
+    "teleop/audit/follow.py", "teleop/record/info.py", "teleop/channels.py", "teleop/config.py",
+    "teleop/processes.py", "teleop/whatif/model.py", "teleop/whatif/recall.py",
 )  # fmt: skip
 
 CLOCK = "transport/local/clock.py"
