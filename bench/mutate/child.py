@@ -19,7 +19,7 @@ import pytest
 STAGES: tuple[tuple[str, ...], ...] = (
     ("test_transitions.py", "test_parts.py", "test_gate.py", "test_frame.py", "test_watchdog.py",
      "test_limits.py", "test_layout.py", "test_worst.py", "test_edges.py", "test_follow.py",
-     "test_causes.py", "test_intake.py", "test_diagram.py"),
+     "test_causes.py", "test_intake.py", "test_people.py", "test_diagram.py"),
     ("test_load.py", "test_zero.py", "test_arm_truth.py", "test_authentic.py", "test_links.py",
      "test_policy.py", "test_needle.py"),
     ("test_snapshot.py", "test_oracle.py", "test_invariants.py"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from harness import MS, S, arm_state
+from harness import BEDSIDE, CONSOLE, MS, S, arm_state
 
 from safety import causes
 from safety.gate import Rejection
@@ -29,9 +29,9 @@ def memory(state: State = State.ACTIVE) -> Memory:
     m.machine = Machine(state=state, since_ns=T0)
     m.in_use.valid = m.in_use.frame_known = True
     m.in_use.command = replace(m.in_use.command, echo_ns=T0, deadman=True)
-    m.lease.session, m.lease.open = 7, True
+    m.lease.session, m.lease.open = CONSOLE, True
     m.frames.presented_id, m.frames.presented_acquired_ns, m.frames.changed_ns = 1, T0, T0
-    m.page.session, m.page.beat, m.page.beat_ns = 9, 0, T0
+    m.page.session, m.page.beat, m.page.beat_ns = BEDSIDE, 0, T0
     m.epoch.value = m.epoch.durable = 1 << 32
     m.deadman.seen = True
     for peer in (m.arm, m.servo, m.gateway, m.media):
@@ -42,7 +42,7 @@ def memory(state: State = State.ACTIVE) -> Memory:
 
 def inputs(now: int = T0) -> GuardInputs:
     status = replace(
-        BLANK.gateway, bedside_session=9, bedside_visible=True, bedside_sound=True, links=1
+        BLANK.gateway, bedside_session=BEDSIDE, bedside_visible=True, bedside_sound=True, links=1
     )
     return replace(
         BLANK, now_ns=now, gateway=status, media=replace(BLANK.media, live=True),
