@@ -6,6 +6,7 @@ with the arm at rest; the arm box only near its stored bias (docs/control.md).
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ def zero_force(run_dir: Path) -> float:
             "LOCAL (the bedside has the arm)"
         )
     event = GuardEvent(EventKind.FORCE_ZERO, Source.BEDSIDE_KEY, 0, 0, now_ns(), now_ns())
-    DatagramSender(run_dir / channels.GUARD_EVENTS).send(GUARD_EVENT.pack(event))
+    with contextlib.closing(DatagramSender(run_dir / channels.GUARD_EVENTS)) as guard:
+        guard.send(GUARD_EVENT.pack(event))
     end_ns = now_ns() + round(WAIT_S * 1e9)
     while now_ns() < end_ns:
         time.sleep(STEP_S)
