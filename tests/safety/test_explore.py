@@ -16,7 +16,7 @@ from safety import machine
 from safety.limits import Limits
 from safety.machine import Facts, Machine
 from safety.states import Cause, State
-from safety.transitions import When
+from safety.transitions import TRANSITIONS, When
 
 LIMITS = Limits()
 FRAMES = 40_000
@@ -29,6 +29,8 @@ def test_every_reachable_node_keeps_the_invariants() -> None:
     assert not found.broken, "\n".join(found.broken)
     assert found.complete
     assert found.states == set(State), "every state is reached"
+    rows = {(source, row.target) for row in TRANSITIONS for source in row.sources}
+    assert rows <= found.moves.keys(), "and every transition is taken"
     orders = permits.Permits()
     assert not permits.check(found.permits, LIMITS, orders)
     assert orders.permits > 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,17 +52,17 @@ def test_ready_alive_at_half_the_period_and_stopping(manager: socket.socket) -> 
 
 def test_who_inherits_the_environment_stays_silent(manager: socket.socket) -> None:
     inherited = environment(manager, WATCHDOG_USEC="2000000", WATCHDOG_PID=str(PID))
-    child = ServiceWatch.of(inherited, PID + 1)
-    child.ready()
-    assert not child.alive(S)
+    with closing(ServiceWatch.of(inherited, PID + 1)) as child:
+        child.ready()
+        assert not child.alive(S)
     assert heard(manager) == []
 
 
 @pytest.mark.parametrize("asked", ["", "x", "-5", "1e6", "٣", "0"])
 def test_no_watchdog_unless_a_period_is_asked_for(manager: socket.socket, asked: str) -> None:
-    watch = ServiceWatch.of(environment(manager, WATCHDOG_USEC=asked), PID)
-    watch.ready()
-    assert not watch.alive(S)
+    with closing(ServiceWatch.of(environment(manager, WATCHDOG_USEC=asked), PID)) as watch:
+        watch.ready()
+        assert not watch.alive(S)
     assert heard(manager) == ["READY=1"]
 
 
@@ -76,5 +77,6 @@ def test_an_abstract_socket_is_found() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind("\0teleop-test-notify")
         listening.setblocking(False)
-        ServiceWatch.of({"NOTIFY_SOCKET": "@teleop-test-notify"}, PID).ready()
+        with closing(ServiceWatch.of({"NOTIFY_SOCKET": "@teleop-test-notify"}, PID)) as watch:
+            watch.ready()
         assert heard(listening) == ["READY=1"]
