@@ -23,11 +23,25 @@ class FakeAudit:
     def __init__(self) -> None:
         self.lines: asyncio.Queue[FromGateway] = asyncio.Queue()
         self.writer: asyncio.StreamWriter | None = None
+        self.ended = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writer = writer
-        while line := await reader.readline():
-            self.lines.put_nowait(msgspec.json.decode(line, type=FromGateway))
+        try:
+            while line := await reader.readline():
+                self.lines.put_nowait(msgspec.json.decode(line, type=FromGateway))
+        except ConnectionError:
+            pass  # the gateway was killed: the end of the test
+        finally:
+            writer.close()
+            self.ended.set()
+
+    async def leave(self, server: asyncio.Server) -> None:
+        """The gateway was killed: nothing of the line may stay open."""
+        server.close()
+        async with asyncio.timeout(WAIT_S):
+            await self.ended.wait()
+        await asyncio.sleep(0)  # the loop closes the sockets in its next round
 
     async def next(self) -> Any:
         async with asyncio.timeout(WAIT_S):
@@ -57,7 +71,7 @@ async def _talk(tmp_path: Path) -> None:
             await console.ws.close()
             assert await audit.next() == End(number), "the bedside's words went nowhere"
             await bedside.ws.close()
-        server.close()
+        await audit.leave(server)
 
 
 def test_consoles_talk_with_the_audit_process_through_the_gateway(tmp_path: Path) -> None:
@@ -74,7 +88,7 @@ async def _late(tmp_path: Path) -> None:
             server = await asyncio.start_unix_server(audit.serve, str(world.run_dir / SOCKET))
             assert await audit.next() == Begin(number), "who is here is told to who comes late"
             await console.ws.close()
-        server.close()
+        await audit.leave(server)
 
 
 def test_an_audit_process_that_comes_late_hears_who_is_here(tmp_path: Path) -> None:
