@@ -14,7 +14,7 @@ PATIENTS = 1000
 SHARD = 250
 """Patients per case: a run is parallel and resumable by cases."""
 ABLATION = 100
-QUICK_PATIENTS, QUICK_ABLATION, QUICK_CUTS = 12, 5, 8
+QUICK_PATIENTS, QUICK_ABLATION, QUICK_CUTS = 12, 4, 8
 CUTS = 200
 TRUNK_S, QUICK_TRUNK_S = 50.0, 16.0
 """Of the insertion that the cuts branch off."""

@@ -19,9 +19,11 @@ from bench.needle.expert import DECIDE_NS, NeedleExpert, Told
 from bench.needle.outcome import Outcome, pops, touched
 from bench.needle.patient import TILT_STRETCH, Breath, Patient
 from bench.needle.picture import Eye
+from haptics.iiwa import PROBE_ENTRY_M
 from haptics.needle.aim import PIVOT_MAX_RAD
 from haptics.needle.axis_law import NeedleCaps, NeedleLaw, NeedleSample
 from haptics.needle.breathing import BreathingGate
+from haptics.needle.pivot import slid_m
 from haptics.vec import ZERO
 from robot_sim.needle.axis import NeedleAxis
 from robot_sim.needle.bend import TipPath
@@ -30,6 +32,7 @@ from safety.limits import Limits
 from safety.permit import Order
 from safety.states import NeedlePlan, PermitKind
 from teleop.servo.health import NO_ARM
+from teleop.servo.needle import GUIDE, tip_goal_m
 from transport.impair import Link, LinkProfile
 
 STEP_NS, REST_STEP_NS = 5_000_000, 20_000_000
@@ -247,7 +250,7 @@ def _robot(rig: Rig, now: int, dt_s: float, order: Order, limits: Limits) -> Non
     caps = NeedleCaps(
         v_m_s=limits.needle_v_m_s,
         force_n=limits.needle_force_n,
-        goal_m=order.needle_goal_m,
+        goal_m=tip_goal_m(order.needle_goal_m, slid_m(GUIDE, PROBE_ENTRY_M, rig.turned_rad)),
         advance=advance,
         gate=rig.open if rig.trial.gate else 1.0,
     )

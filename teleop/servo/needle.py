@@ -35,6 +35,7 @@ from haptics.vec import (
 )
 from haptics.vec import apply_transposed as transposed
 from safety.limits import Limits
+from safety.needle import OVER_GOAL_M
 from safety.states import Clamp
 from teleop.servo.law import Situation, Turn
 from teleop.servo.permit_gate import Mode
@@ -48,6 +49,8 @@ PLACE_M, PLACE_RAD = 0.003, 0.05
 PRESSED_N, LANDED_S = 0.5, 1.5
 """Off the skin, and until landing is over, the probe's height says nothing about breathing."""
 TURN_ACCELERATION_RAD_S2 = 0.5
+AXIS_OVER_M = 0.8 * OVER_GOAL_M
+"""The axis may be beyond the plan by so much where the guide slid back: the tip is not."""
 
 
 @dataclass(slots=True)
@@ -75,25 +78,26 @@ class NeedleState:
 
 def follow(n: NeedleState, s: Situation) -> None:
     """Each cycle with a known pose: place, breathing, measured turn."""
-    entry = entry_at(GUIDE, s.arm.base_p_probe_m, s.base_rot_probe, PROBE_ENTRY_M)
     z = column(s.base_rot_probe, 2)
     home = not s.arm.needle_depth_m > HOME_M
+    if home or not n.placed:  # a servo that starts with the needle out knows no better
+        n.base_x_home, n.base_z_home = column(s.base_rot_probe, 0), z
+    n.pivot_rad = math.asin(max(-1.0, min(1.0, dot(z, n.base_x_home))))
+    n.slid_m = slid_m(GUIDE, PROBE_ENTRY_M, n.pivot_rad)
+    entry_m = PROBE_ENTRY_M - n.slid_m
+    entry = entry_at(GUIDE, s.arm.base_p_probe_m, s.base_rot_probe, entry_m)
     moved = norm(off_axis(sub(entry, n.base_p_ref_m), n.base_z_ref))
     turned = math.acos(max(-1.0, min(1.0, dot(z, n.base_z_ref))))
     if not n.placed or (home and (moved > PLACE_M or turned > PLACE_RAD)):
         n.placed = True
         n.base_p_ref_m, n.base_z_ref = entry, z
         n.gate.restart()
-    if home:
-        n.base_x_home, n.base_z_home = column(s.base_rot_probe, 0), z
     n.pressed_s = n.pressed_s + s.dt_s if s.arm.force_n[2] > PRESSED_N else 0.0
     if n.pressed_s < LANDED_S:
         n.gate.restart()
     # Pivoting leaves the entry point where it is, so only breathing moves it along the axis.
     height_m = dot(sub(n.base_p_ref_m, entry), n.base_z_ref)
     n.open = n.gate.update(height_m, s.dt_s)
-    n.pivot_rad = math.asin(max(-1.0, min(1.0, dot(z, n.base_x_home))))
-    n.slid_m = slid_m(GUIDE, PROBE_ENTRY_M, n.pivot_rad)
 
 
 def drive(n: NeedleState, s: Situation, limits: Limits) -> Clamp:
@@ -104,11 +108,10 @@ def drive(n: NeedleState, s: Situation, limits: Limits) -> Clamp:
         return Clamp.NONE
     known = math.isfinite(s.arm.needle_force_n) and math.isfinite(s.arm.needle_depth_m)
     advance = s.permit.needle_advance and known
-    # Neither the axis nor the tip goes beyond the plan.
     caps = NeedleCaps(
         v_m_s=limits.needle_v_m_s,
         force_n=limits.needle_force_n,
-        goal_m=s.permit.needle_goal_m + min(0.0, n.slid_m),
+        goal_m=tip_goal_m(s.permit.needle_goal_m, n.slid_m),
         advance=advance,
         gate=n.open,
     )
@@ -120,6 +123,11 @@ def drive(n: NeedleState, s: Situation, limits: Limits) -> Clamp:
     v_m_s = motion.v_m_s + _taken_back_m_s(n, s)
     n.v_m_s = max(-limits.needle_v_m_s, min(limits.needle_v_m_s if advance else 0.0, v_m_s))
     return motion.clamps
+
+
+def tip_goal_m(goal_m: float, slid: float) -> float:
+    """Depth up to which the tip may go: the plan's, and the axis stays within what guard allows."""
+    return goal_m + min(0.0, slid + AXIS_OVER_M)
 
 
 def _taken_back_m_s(n: NeedleState, s: Situation) -> float:

@@ -128,6 +128,7 @@ def test_a_pivot_turns_about_the_entry_point_and_stops_at_its_end(inserted: Rig)
     assert rig.report is not None
     assert rig.report.needle_pivot_rad == pytest.approx(PIVOT_MAX_RAD, abs=0.006)
     assert worst < 0.0002
+    assert rig.report.needle_gate == 1.0, "a turn is no breathing"
     gone_m = rig.arm.needle_depth_m - rig.arm.needle_entry_m
     assert gone_m == pytest.approx(start.needle_depth_m - start.needle_entry_m, abs=2e-4)
     side = apply(from_quat(start.base_q_probe), IN_PLANE)
