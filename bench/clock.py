@@ -55,7 +55,7 @@ class VirtualClock:
 
     def freeze(self, task: Task, duration_ns: int) -> None:
         """Stall a task from now on."""
-        task.frozen_until_ns = self.now_ns + duration_ns
+        task.frozen_until_ns = max(task.frozen_until_ns, self.now_ns + duration_ns)
 
     def run_to(self, end_ns: int) -> None:
         """Run everything that is due up to `end_ns`."""

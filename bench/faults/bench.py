@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from bench.faults import figures, virtual
+from bench.faults import figures, gate, stops, virtual
+from bench.faults.real.case import measure as measure_real
+from bench.faults.real.spec import RealSpec
 from bench.faults.spec import Kind, Spec
 from bench.faults.targets import TARGETS
 from bench.kit.model import Case, Measured, Target
@@ -25,6 +27,9 @@ RUN: dict[Kind, Callable[[Spec], Measured]] = {
     Kind.SINGLE: _singles,
     Kind.PAIR: _pairs,
     Kind.SOAK: _pairs,
+    Kind.STOP: stops.presses,
+    Kind.RETURN: stops.returns,
+    Kind.ATTACK: gate.measure,
 }
 
 
@@ -38,8 +43,8 @@ class FaultBench:
 
     def run(self, case: Case) -> Measured:
         """Measure one case."""
-        spec = msgspec.json.decode(case.config, type=Spec)
-        return RUN[spec.kind](spec)
+        spec = msgspec.json.decode(case.config, type=Spec | RealSpec)
+        return measure_real(spec) if isinstance(spec, RealSpec) else RUN[spec.kind](spec)
 
 
 BENCH = FaultBench()

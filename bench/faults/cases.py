@@ -7,16 +7,19 @@ from dataclasses import dataclass
 import msgspec
 
 from bench.faults.model import Group
+from bench.faults.real.cases import real_cases
 from bench.faults.spec import Kind, Spec
 from bench.faults.table import TABLE
 from bench.kit.model import Case, Param
 
 SINGLE_S, PAIR_S = 0.55, 0.25
 """Wall time of an injection on a modest core; for the time that is left."""
-WARM_S = 10.0
+WARM_S = 6.0
 SHARD = 500
 """Pairs per case: a run is parallel and resumable by cases."""
 SOAK_S = 900.0
+ATTACK_S = 4e-5
+KINDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ def plan(wanted: Wanted) -> list[Case]:
     """Singles by group, pairs by shard, then what is left of the soak."""
     if wanted.hours > 0.0:
         return _soak(wanted)
-    return [*_singles(wanted), *_pairs(wanted)] if wanted.virtual else []
+    virtual = [*_singles(wanted), *_pairs(wanted), *_others(wanted)] if wanted.virtual else []
+    return [*virtual, *real_cases(wanted.quick, wanted.seed)] if wanted.real else virtual
 
 
 def _named(wanted: Wanted, name: str) -> bool:
@@ -88,3 +92,22 @@ def _soak(wanted: Wanted) -> list[Case]:
         title = f"soak {index + 1}: pairs for {seconds / 60.0:.0f} min"
         cases.append(case_of(f"soak-{index + 1:04d}", title, spec, seconds))
     return cases
+
+
+def _others(wanted: Wanted) -> list[Case]:
+    """Stops in every state, the way back, frames at the gate."""
+    if wanted.faults:
+        return []
+    hz, seed = wanted.control_hz, wanted.seed
+    returns = 2 if wanted.quick else 20
+    stop = Spec(Kind.STOP, count=wanted.stops, seed=seed, control_hz=hz)
+    back = Spec(Kind.RETURN, count=returns, seed=seed, control_hz=hz)
+    frames = Spec(Kind.ATTACK, count=wanted.frames, seed=seed, control_hz=hz)
+    return [
+        case_of("bedside-stop", f"bedside stop in every state, {wanted.stops} presses", stop,
+                2 * WARM_S + 0.12 * wanted.stops),
+        case_of("return", f"back after 3 s without a link, {returns} times", back,
+                WARM_S + 6.0 * returns),
+        case_of("attack", f"attack frames at the gate, {wanted.frames} of each kind", frames,
+                ATTACK_S * KINDS * wanted.frames),
+    ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -82,6 +83,8 @@ class Fault:
     """Invariants that the broken part itself breaks until the others have stopped it."""
     takes: frozenset[str] = frozenset()
     """Parts that are not there afterwards."""
+    gone_ms: float = math.inf
+    """For how long."""
     needs: frozenset[str] = frozenset()
     """Parts without which this fault cannot be noticed: not judged when the other fault of a pair
     took them."""

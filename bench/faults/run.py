@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 from bench import trace
-from bench.faults.model import FORCE_MAX_N, STOPPED, Fault, Follows, Outcome
+from bench.faults.model import FORCE_MAX_N, STOPPED, Fault, Follows, Invariant, Outcome
 from bench.faults.watch import Change, Watch
 from bench.trace import Row
 from bench.world import World
@@ -22,12 +23,27 @@ END_NS = 60 * MS
 JUDGED = (Follows.STOP, Follows.PAUSE, Follows.SLOWER)
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of a run, virtual or real."""
+
+    rows: list[Row]
+    """Arm cycles, from `BEFORE_NS` before the fault on."""
+    changes: list[Change]
+    state: State
+    """At the end."""
+    first_out: Cause
+    end_ns: int
+    broken: dict[Invariant, str]
+    steps: int
+
+
 def run_fault(world: World, watch: Watch, fault: Fault) -> Outcome:
     """Break `world` and watch it, while nobody at the bedside helps it to go on."""
     start_ns = _begin(world, watch)
     fault.inject(world)
     world.run_for(fault.watch_s)
-    return _outcome(world, watch, fault, start_ns)
+    return outcome_of(_seen(world, watch), fault, start_ns)
 
 
 def run_pair(world: World, watch: Watch, one: Fault, two: Fault, gap_s: float) -> Outcome:
@@ -39,7 +55,7 @@ def run_pair(world: World, watch: Watch, one: Fault, two: Fault, gap_s: float) -
     two.inject(world)
     limits_ms = [max(f.detect_max_ms, f.stop_max_ms) for f in (one, two)]
     world.run_for(max(limits_ms) / 1e3 + TAIL_S)
-    return _outcome(world, watch, one, start_ns, two, second_ns)
+    return outcome_of(_seen(world, watch), one, start_ns, two, second_ns)
 
 
 def _begin(world: World, watch: Watch) -> int:
@@ -48,10 +64,16 @@ def _begin(world: World, watch: Watch) -> int:
     return world.clock.now_ns
 
 
+def _seen(world: World, watch: Watch) -> Seen:
+    report = world.site.report.value
+    return Seen(world.trace.rows, watch.changes, report.state, report.first_out,
+                world.clock.now_ns, watch.broken, watch.steps)  # fmt: skip
+
+
 def detected_ms(changes: list[Change], start_ns: int, now: State, fault: Fault) -> float:
     """Time from the fault until the state was at least as severe as it must become; -1: never.
 
-    0: it was already.
+    0: it was already. `now` is the state before the first change.
     """
     wanted = min((SEVERITY[s] for s in fault.states), default=0)
     state = now
@@ -63,46 +85,41 @@ def detected_ms(changes: list[Change], start_ns: int, now: State, fault: Fault) 
     return 0.0 if SEVERITY[state] >= wanted else -1.0
 
 
-def _outcome(
-    world: World,
-    watch: Watch,
-    fault: Fault,
-    start_ns: int,
-    other: Fault | None = None,
-    second_ns: int = 0,
+def outcome_of(
+    seen: Seen, fault: Fault, start_ns: int, other: Fault | None = None, second_ns: int = 0
 ) -> Outcome:
-    every = world.trace.rows
-    rows = [row for row in every if row.now_ns >= start_ns]
-    before = [row for row in every if start_ns - BEFORE_NS <= row.now_ns < start_ns]
+    """The figures of a run."""
+    rows = [row for row in seen.rows if row.now_ns >= start_ns]
+    before = [row for row in seen.rows if start_ns - BEFORE_NS <= row.now_ns < start_ns]
     held_n = max((row.force_n for row in before), default=0.0)
-    caught = next((c for c in watch.changes if c.state in fault.states), None)
+    peak_n = trace.peak_force_n(rows)
+    caught = next((c for c in seen.changes if c.state in fault.states), None)
     across = not (fault.brakes or (other is not None and other.brakes))
     rest_ms = trace.rest_ms(rows, start_ns, tangential=across)
-    until_ns = start_ns + rest_ms * MS if rest_ms >= 0.0 else world.clock.now_ns
+    until_ns = start_ns + rest_ms * MS if rest_ms >= 0.0 else seen.end_ns
     moving = [row for row in rows if row.now_ns <= until_ns]
     braked = next((row.now_ns for row in rows if row.braked), None)
-    state = watch.changes[0].before if watch.changes else world.site.report.value.state
+    first = seen.changes[0].before if seen.changes else seen.state
     blind = fault.blinds | (other.blinds if other else frozenset())
-    broken = tuple(text for which, text in watch.broken.items() if which not in blind)
     return Outcome(
         fault=fault.name,
-        state=(caught.state if caught else world.site.report.value.state).name,
-        cause=(caught.first_out if caught else world.site.report.value.first_out).name,
-        detect_ms=detected_ms(watch.changes, start_ns, state, fault),
+        state=(caught.state if caught else seen.state).name,
+        cause=(caught.first_out if caught else seen.first_out).name,
+        detect_ms=detected_ms(seen.changes, start_ns, first, fault),
         stop_ms=rest_ms,
         brake_ms=-1.0 if braked is None else (braked - start_ns) / MS,
         stop_distance_mm=round(trace.travelled_m(moving, tangential=across) * 1e3, 3),
-        peak_force_n=round(trace.peak_force_n(rows), 3),
-        added_force_n=round(max(0.0, trace.peak_force_n(rows) - held_n), 3),
+        peak_force_n=round(peak_n, 3),
+        added_force_n=round(max(0.0, peak_n - held_n), 3),
         added_impulse_ns=round(_impulse(rows, held_n), 4),
         speed_mm_s=round(1e3 * before[-1].tangential_m_s, 2) if before else 0.0,
-        seen=tuple(change.state.name for change in watch.changes),
-        broken=broken,
-        steps=watch.steps,
+        seen=tuple(change.state.name for change in seen.changes),
+        broken=tuple(text for which, text in seen.broken.items() if which not in blind),
+        steps=seen.steps,
         second=other.name if other else "",
         gap_ms=(second_ns - start_ns) / MS if other else 0.0,
-        second_detect_ms=detected_ms(watch.changes, second_ns, state, other) if other else 0.0,
-        still=_still(rows, world.clock.now_ns),
+        second_detect_ms=detected_ms(seen.changes, second_ns, first, other) if other else 0.0,
+        still=_still(rows, seen.end_ns),
     )
 
 
@@ -168,8 +185,9 @@ def pair_problems(outcome: Outcome, one: Fault, two: Fault, cycle_ms: float) -> 
     both = ((one, two, outcome.detect_ms), (two, one, outcome.second_detect_ms))
     for fault, other, found_ms in both:
         limit_ms = fault.detect_max_ms + cycle_ms
+        since_ms = outcome.gap_ms if fault is two else -outcome.gap_ms
         hidden = bool(other.takes & (fault.needs | {"guard"})) and (
-            fault is two or outcome.gap_ms < limit_ms
+            -limit_ms < since_ms < other.gone_ms
         )
         judged = fault.follows in JUDGED and fault.guard_sees and not hidden
         if judged and not 0.0 <= found_ms <= limit_ms:

@@ -19,7 +19,7 @@ class Kind(StrEnum):
     ATTACK = "attack"
 
 
-class Spec(msgspec.Struct, frozen=True):
+class Spec(msgspec.Struct, frozen=True, tag="virtual"):
     """One case."""
 
     kind: Kind

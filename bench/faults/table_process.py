@@ -21,36 +21,36 @@ def _stall(name: str, ms: float) -> Fault:
     """A stall that nothing may react to."""
     takes = GUARD if name == "guard" else frozenset[str]()
     return Fault(f"{name} stalls for {ms:g} ms", freeze(name, ms), group=_OWN,
-                 follows=Follows.NOTHING, takes=takes)  # fmt: skip
+                 follows=Follows.NOTHING, takes=takes, gone_ms=ms)  # fmt: skip
 
 
 PROCESS_ROWS: tuple[Fault, ...] = (
     Fault("gateway killed", lambda w: w.kill_gateway(), HELD, LINK, 51, 100, _OWN, takes=GATEWAY),
     Fault("gateway stalls for 200 ms", freeze("gateway", 200), HELD, LINK, 51, 100, _OWN,
-          follows=Follows.PAUSE, takes=GATEWAY),
+          follows=Follows.PAUSE, takes=GATEWAY, gone_ms=200),
     _stall("gateway", 15),
     Fault("console page hangs", put("page.hung", True), HELD, AGE, 51, 100, _OWN),
     Fault("console page gone", pause("console"), HELD, AGE, 51, 100, _OWN),
     Fault("console stalls for 300 ms", freeze("console", 300), HELD, AGE, 51, 100, _OWN),
     _stall("console", 20),
     Fault("media stalls for 300 ms", together(freeze("source", 300), freeze("media", 300)), HELD,
-          PICTURE | {Cause.MEDIA_LOST}, 150, 210, _OWN, takes=frozenset({"media"})),
+          PICTURE | {Cause.MEDIA_LOST}, 150, 210, _OWN, takes=frozenset({"media"}), gone_ms=300),
     Fault("servo killed", pause("servo"), STOPPED, frozenset({Cause.SERVO_LOST}), 21, 60, _OWN,
           brakes=True, takes=SERVO),
     Fault("servo stalls for 100 ms", freeze("servo", 100), STOPPED,
-          frozenset({Cause.SERVO_LOST}), 21, 60, _OWN, brakes=True, takes=SERVO),
+          frozenset({Cause.SERVO_LOST}), 21, 60, _OWN, brakes=True, takes=SERVO, gone_ms=100),
     _stall("servo", 5),
     _stall("servo", 12),
     Fault("guard stopped for good", pause("guard"), STOPPED, frozenset(), 22, 60, _OWN,
           brakes=True, guard_sees=False, takes=GUARD),
     Fault("guard stalls for 200 ms", freeze("guard", 200), LATCHED, OVERRUN, 200, 60, _OWN,
-          brakes=True, takes=GUARD),
+          brakes=True, takes=GUARD, gone_ms=200),
     Fault("guard stalls for 40 ms", freeze("guard", 40), LATCHED, OVERRUN, 40, 60, _OWN,
-          brakes=True, takes=GUARD),
+          brakes=True, takes=GUARD, gone_ms=40),
     _stall("guard", 5),
     _stall("guard", 12),
     Fault("arm box stalls for 100 ms", freeze("arm", 100), LATCHED,
-          frozenset({Cause.ARM_SILENT}), 21, 250, _OWN, takes=ARM,
+          frozenset({Cause.ARM_SILENT}), 21, 250, _OWN, takes=ARM, gone_ms=100,
           note="time stands still in the box meanwhile"),
     _stall("arm", 5),
     Fault("supervisor lost", put("site.supervisor", False), LATCHED,

@@ -107,9 +107,9 @@ class Watch:
                    *permit.command.hand_r_rad, permit.command.force_ref_n)  # fmt: skip
         if not all(map(math.isfinite, numbers)):
             self._break(Invariant.I7, now_ns, f"permit {permit}")
-        blind = report.contact in (Contact.UNKNOWN, Contact.NEEDLE_IN_TISSUE)
-        if blind and report.state not in MOVING and permit.kind != PermitKind.NONE:
-            self._break(Invariant.I5, now_ns, f"{permit.kind.name} with contact unknown")
+        blind = report.contact == Contact.UNKNOWN and permit.kind != PermitKind.NONE
+        if report.state not in MOVING and (blind or permit.needle_advance):
+            self._break(Invariant.I5, now_ns, f"{permit.kind.name}, {report.contact.name}")
         if self._wall_reads:
             self._break(Invariant.I10, now_ns, self._wall_reads[0])
         if report.state != self._state:

@@ -33,6 +33,8 @@ class Place:
     """Path that runs an executable on the console's side."""
     begin: Callable[[], None] = field(default=lambda: None)
     """Start the profile anew: its time 0 is the start of the measurement."""
+    cut: Callable[[bool], None] = field(default=lambda gone: None)
+    """Pull the cables of all links (True), or put them back."""
     note: str = ""
     in_time_share: float | None = None
     """% of a trace's packets that are themselves in time, in the window used."""
@@ -86,12 +88,16 @@ def place(profile: str, seconds: float, seed: int) -> Iterator[Place]:
     def begin() -> None:
         network.emulator.restart()
 
+    def cut(gone: bool) -> None:
+        for link in range(len(chosen.links)):
+            network.emulator.cut(link, up=gone, down=gone)
+
     def wrapper(executable: str) -> str:
         return str(network.wrapper(Side.CONSOLE, executable))
 
     made = Place(
         python[Side.ROBOT], python[Side.CONSOLE], tuple(network.addresses(Side.ROBOT)),
-        tuple(network.addresses(Side.CONSOLE)), wrapper, begin, note, share,
+        tuple(network.addresses(Side.CONSOLE)), wrapper, begin, cut, note, share,
     )  # fmt: skip
     try:
         yield made

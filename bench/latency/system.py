@@ -144,7 +144,7 @@ def _until_driving(demo: Demo, patience_s: float) -> None:
 
 
 @contextlib.contextmanager
-def _people(spec: SystemSpec, folder: Path, where: Place) -> Iterator[Session]:
+def people(spec: SystemSpec, folder: Path, where: Place) -> Iterator[Session]:
     """The demo with both pages in one Chromium on the console's side."""
     from playwright.sync_api import sync_playwright
 
@@ -176,7 +176,7 @@ def _drive_by_page(spec: SystemSpec, folder: Path, where: Place) -> list[Figure]
     """Both people at work in Chromium: join, arm, press, sweep to and fro."""
     from playwright.sync_api import TimeoutError as TooLate
 
-    with _people(spec, folder, where) as session:
+    with people(spec, folder, where) as session:
         meters = Meters(dict(session.demo.joined["pids"]))
         try:
             session.arm()

@@ -13,7 +13,7 @@ import pytest
 
 from bench import trace
 from bench.branch import branch
-from bench.faults.model import Fault
+from bench.faults.model import Fault, Follows
 from bench.faults.run import pair_problems, problems, run_fault, run_pair
 from bench.faults.table import TABLE
 from bench.faults.virtual import draw
@@ -61,7 +61,11 @@ def _short(fault: Fault) -> Fault:
     return replace(fault, watch_s=min(fault.watch_s, limit_ms / 1e3 + 0.1))
 
 
-@pytest.mark.parametrize("fault", TABLE, ids=lambda fault: fault.name)
+STOPPING = [fault for fault in TABLE if fault.follows is Follows.STOP and fault.watch_s <= 1.0]
+"""The rest is for `teleop bench faults`: what goes on has to be watched for longer."""
+
+
+@pytest.mark.parametrize("fault", STOPPING, ids=lambda fault: fault.name)
 def test_a_fault_is_detected_and_the_arm_rests_in_time(watched: Scanning, fault: Fault) -> None:
     world, watch = watched
     short = _short(fault)

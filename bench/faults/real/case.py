@@ -1,0 +1,114 @@
+"""One fault of the real processes, a few times: figures and what broke its limits."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.faults.figures import of_singles
+from bench.faults.model import Follows, Outcome
+from bench.faults.real import pages
+from bench.faults.real.rig import Rig, by_pages, scripted
+from bench.faults.real.spec import RealSpec
+from bench.faults.real.table import BY_NAME, People, RealFault
+from bench.faults.run import BEFORE_NS, outcome_of
+from bench.kit.model import Figure, Measured, Series
+from bench.kit.stats import finite, percentile
+from transport.local import clock
+
+CYCLE_MS = 4.0
+"""A cycle of guard at 500 Hz and one of the arm box: what the stamps cannot tell apart."""
+CALM_S = 2.0
+"""Watched before the fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """One injection."""
+
+    outcome: Outcome
+    calm_ms: tuple[float, ...]
+    """Ages of the command in use before."""
+    then_ms: tuple[float, ...]
+    """And from the fault on."""
+    figures: tuple[Figure, ...]
+
+
+def measure(spec: RealSpec) -> Measured:
+    """Start, wait until the arm scans, break it, watch; `repeats` times."""
+    row = BY_NAME[spec.fault]
+    found = [_once(row, spec.seed + index) for index in range(spec.repeats)]
+    measured = of_singles([o.outcome for o in found], [row.must], CYCLE_MS)
+    figures = (*measured.figures, *_worst(found))
+    series = measured.series
+    if row.must.follows is Follows.NOTHING:
+        ages = _ages(found)
+        figures += ages
+        series += tuple(
+            Series(name, "ms", tuple(values[:: max(1, len(values) // 5000)]), line_at=50.0)
+            for name, values in (("age before", _all(found, calm=True)),
+                                 ("age meanwhile", _all(found, calm=False)))
+        )  # fmt: skip
+    return Measured(figures, series, (), measured.notes)
+
+
+def _all(found: list[Once], *, calm: bool) -> list[float]:
+    return [age for once in found for age in (once.calm_ms if calm else once.then_ms)]
+
+
+def _ages(found: list[Once]) -> tuple[Figure, ...]:
+    """The age's p99 before and under the disturbance."""
+    before, then = (percentile(_all(found, calm=c), 99.0) for c in (True, False))
+    return (
+        Figure("age p99 before", "ms", finite(before), len(_all(found, calm=True))),
+        Figure("age p99 meanwhile", "ms", finite(then), len(_all(found, calm=False))),
+        Figure("age p99 worse by", "ms", finite(then - before)),
+    )
+
+
+def _worst(found: list[Once]) -> tuple[Figure, ...]:
+    """What only some faults have, the largest of all injections."""
+    by_name: dict[str, list[Figure]] = {}
+    for once in found:
+        for figure in once.figures:
+            by_name.setdefault(figure.name, []).append(figure)
+    out = []
+    for name, each in by_name.items():
+        values = [f.value for f in each if f.value is not None]
+        whole = len(values) == len(each)
+        out.append(Figure(f"{name} max", each[0].unit, max(values) if whole else None, len(each)))
+    return tuple(out)
+
+
+def _once(row: RealFault, seed: int) -> Once:
+    with tempfile.TemporaryDirectory(prefix="teleop-faults-") as name, _rig(row, name, seed) as rig:
+        watched = pages.install(rig)
+        rig.sampler.forget()
+        rig.sampler.run_for(CALM_S)
+        start_ns = clock.now_ns()
+        row.inject(rig)
+        rig.sampler.run_for(row.must.watch_s)
+        seen = rig.sampler.seen()
+        rows = [r for r in seen.rows if r.now_ns >= start_ns - BEFORE_NS]
+        changes = [c for c in seen.changes if c.at_ns >= start_ns - BEFORE_NS]
+        ages = tuple(rig.sampler.age_ms)
+        shown = pages.reaction(rig, watched, changes, start_ns)
+        row.undo(rig)
+        figures = (*shown, *pages.way_back(rig, row.must.name, clock.now_ns()))
+    seen.rows[:], seen.changes[:] = rows, changes
+    return Once(
+        outcome_of(seen, row.must, start_ns),
+        tuple(age for at, age in ages if at < start_ns and age >= 0.0),
+        tuple(age for at, age in ages if at >= start_ns and age >= 0.0),
+        figures,
+    )
+
+
+@contextmanager
+def _rig(row: RealFault, folder: str, seed: int) -> Iterator[Rig]:
+    start = scripted if row.people is People.SCRIPTED else by_pages
+    with row.around(Path(folder)), start(Path(folder), seed) as rig:
+        yield rig

@@ -1,0 +1,140 @@
+"""What is done to the machine around the processes: load, memory, disk, floods, a key."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.faults.real.rig import Rig
+from bench.kit.bench import SkipCase
+
+PER_CORE = 2
+MEMORY_SHARE = 0.5
+DISK_BYTES = 8_000_000
+FLOOD_PER_S = 10_000
+FOREIGN = "127.0.0.2"
+"""An address that no peer of ours has."""
+
+_HOG = "while True: pass"
+_MEMORY = """
+import sys, time
+held = bytearray(int(sys.argv[1]))
+held[::4096] = b"x" * len(held[::4096])
+time.sleep(600)
+"""
+_FLOOD = """
+import os, random, socket, sys, time
+address, rate, ports = sys.argv[1], int(sys.argv[2]), [int(p) for p in sys.argv[3:]]
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((address, 0))
+bad = [os.urandom(size) for size in (1, 20, 64, 124, 140, 1200)]
+first = [bytes([byte]) + os.urandom(123) for byte in (0, 1, 20, 22, 23, 64, 128, 0x46)]
+begin, sent = time.monotonic(), 0
+while True:
+    due = (time.monotonic() - begin) * rate
+    while sent < due:
+        try:
+            s.sendto(random.choice(bad + first), ("127.0.0.1", ports[sent % len(ports)]))
+        except OSError:
+            pass
+        sent += 1
+    time.sleep(0.002)
+"""
+_SOCKETS = """
+import asyncio, os, ssl, sys
+host, port, tls = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "https"
+context = ssl._create_unverified_context() if tls else None
+key = "dGhlIHNhbXBsZSBub25jZQ=="
+hello = (f"GET /ws HTTP/1.1\\r\\nHost: {host}:{port}\\r\\nUpgrade: websocket\\r\\n"
+         f"Connection: Upgrade\\r\\nSec-WebSocket-Key: {key}\\r\\n"
+         "Sec-WebSocket-Version: 13\\r\\n\\r\\n").encode()
+
+async def attacker():
+    while True:
+        try:
+            _, out = await asyncio.open_connection(host, port, ssl=context,
+                                                   local_addr=("127.0.0.2", 0))
+            out.write(hello)
+            for _ in range(400):
+                body = os.urandom(100)
+                out.write(bytes([0x82, 0x80 | len(body), 0, 0, 0, 0]) + body)
+                await out.drain()
+                await asyncio.sleep(0.004)
+            out.close()
+        except OSError:
+            await asyncio.sleep(0.05)
+
+async def main():
+    await asyncio.gather(*(attacker() for _ in range(40)))
+
+asyncio.run(main())
+"""
+
+
+def hogs(rig: Rig) -> None:
+    """Programs that never sleep, at normal priority."""
+    for _ in range(PER_CORE * (os.cpu_count() or 1)):
+        rig.start(_HOG)
+
+
+def memory(rig: Rig) -> None:
+    """One program takes half of what is free."""
+    text = Path("/proc/meminfo").read_text("ascii")
+    found = re.search(r"MemAvailable:\s+(\d+) kB", text)
+    if found is None:
+        raise SkipCase("this system does not say how much memory is free")
+    rig.start(_MEMORY, str(int(int(found[1]) * 1024 * MEMORY_SHARE)))
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """The recording goes to a disk that is full within seconds."""
+    out = folder / "out"
+    out.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(out)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SkipCase(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(out)], check=True)
+
+
+def ports_of(pid: int) -> list[int]:
+    """Local UDP ports of a process."""
+    inodes = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        found = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(entry))
+        if found is not None:
+            inodes.add(found[1])
+    ports = []
+    for line in Path(f"/proc/{pid}/net/udp").read_text("ascii").splitlines()[1:]:
+        fields = line.split()
+        if fields[9] in inodes:
+            ports.append(int(fields[1].split(":")[1], 16))
+    return sorted(set(ports))
+
+
+def flood(rig: Rig) -> None:
+    """Bad datagrams from a foreign address to every port of gateway and media."""
+    ports = [port for name in ("gateway", "media") for port in ports_of(rig.demo.pid(name))]
+    if not ports:
+        raise SkipCase("the processes have no UDP port")
+    rig.start(_FLOOD, FOREIGN, str(FLOOD_PER_S), *map(str, ports))
+
+
+def flood_sockets(rig: Rig) -> None:
+    """Forty web sockets without a code that send bad frames, 10,000 a second together."""
+    scheme, rest = rig.demo.url("console").split("://", 1)
+    host, port = rest.split("/", 1)[0].rsplit(":", 1)
+    rig.start(_SOCKETS, host, port, scheme)
+
+
+def bedside_key(rig: Rig) -> None:
+    """The nurse presses the stop key."""
+    rig.demo.bedside.send(b"s")
