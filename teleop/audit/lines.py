@@ -179,9 +179,14 @@ def sign_head(key: DeviceKey, origin: str, number: int, root: bytes, size: int, 
 
 
 def is_signed_by(key: str, signature: str, message: bytes) -> bool:
-    """True when the key (base64url) made the signature (base64url)."""
+    """True when the key (base64url) made the signature (base64url).
+
+    Base64 has spare bits at its end; only one way of writing counts, so that no byte is free.
+    """
     public, raw = decode(key), decode(signature)
-    return public is not None and raw is not None and is_signed(public, raw, message)
+    if public is None or raw is None or (encode(public), encode(raw)) != (key, signature):
+        return False
+    return is_signed(public, raw, message)
 
 
 def head_is_genuine(origin: str, key: str, head: Head) -> bool:

@@ -224,3 +224,13 @@ def test_visits_to_another_robot_are_no_contradiction() -> None:
     for one in (robot, other):
         verdict = verify(one.data, expert.data)
         assert verdict.good, verdict
+
+
+def test_the_spare_bits_of_a_signature_are_not_free() -> None:
+    """The last letter of 64 bytes in base64 has four bits that mean nothing."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    last = ROBOT.data.rindex(b'"}')
+    letter = letters.index(chr(ROBOT.data[last - 1]))
+    other = letters[letter ^ 1].encode()
+    changed = ROBOT.data[: last - 1] + other + ROBOT.data[last:]
+    assert faults(changed) == {Fault.EDITED}
