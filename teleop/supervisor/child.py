@@ -66,14 +66,21 @@ class Child:
         if self.spec.nice == 0:
             return
         try:
-            os.setpriority(os.PRIO_PROCESS, self.pid, self.spec.nice)
+            self._renice(self.spec.nice)
         except OSError as error:
             self.notes.append(f"priority {self.spec.nice} refused ({error.strerror})")
+
+    def _renice(self, nice: int) -> None:
+        """Between sessions only the session's own nice value counts, see sched(7), autogroup."""
+        os.setpriority(os.PRIO_PROCESS, self.pid, nice)
+        autogroup = Path(f"/proc/{self.pid}/autogroup")
+        if not self.spec.foreground and autogroup.exists():  # the terminal's session is not ours
+            autogroup.write_text(str(nice), "ascii")
 
     def prefer(self) -> None:
         """Let it finish quickly: the session ends and nothing else is as urgent."""
         with contextlib.suppress(OSError):  # refused without rights, or it has ended: no harm
-            os.setpriority(os.PRIO_PROCESS, self.pid, ENDING_NICE)
+            self._renice(ENDING_NICE)
 
     def poll(self) -> int | None:
         """Exit code when it has ended (negative: signal), else None."""
