@@ -9,7 +9,7 @@ from bench.faults.table_load import LOAD_ROWS
 from bench.faults.table_process import PEOPLE_ROWS, PROCESS_ROWS
 
 TABLE: tuple[Fault, ...] = (
-    *LINK_ROWS, *FRAME_ROWS, *PICTURE_ROWS, *PROCESS_ROWS, *SENSOR_ROWS, *ARM_ROWS, *LOAD_ROWS, *PEOPLE_ROWS,
-    *CLOCK_ROWS,
+    *LINK_ROWS, *FRAME_ROWS, *PICTURE_ROWS, *PROCESS_ROWS, *SENSOR_ROWS, *ARM_ROWS, *LOAD_ROWS,
+    *PEOPLE_ROWS, *CLOCK_ROWS,
 )  # fmt: skip
 BY_NAME: dict[str, Fault] = {fault.name: fault for fault in TABLE}
