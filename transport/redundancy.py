@@ -17,6 +17,9 @@ them a receiver reports no loss, and the link would be tried naked every half mi
 SOON_NS = 60_000_000_000
 LOSS_FEW = 0.002
 """Reported share of lost packets that counts as loss."""
+FAR_MS = 8.0
+"""Round trip from which a request comes too late: one period of 30 pictures/s, the request and its
+answer, encoding and showing together pass the 50 ms that a picture has."""
 CONGESTED_NS = 30_000_000_000
 """How long duplicates stay off after the link was seen to be too narrow."""
 
@@ -37,6 +40,7 @@ class Redundancy:
         self._until_ns: int | None = None
         self._hold_ns = HOLD_NS
         self._congested_until_ns: int | None = None
+        self._far = False
 
     def lost(self, now_ns: int) -> None:
         """A packet was lost; `is_on` from now on."""
@@ -48,6 +52,15 @@ class Redundancy:
     def reported(self, loss: float, now_ns: int) -> None:
         """Take the share of lost packets from a receiver report."""
         if loss >= LOSS_FEW:
+            self.lost(now_ns)
+
+    def round_trip(self, round_trip_ms: float, now_ns: int) -> None:
+        """A far viewer begins with duplicates: already the first loss would be a late picture.
+
+        They end as after a loss, when nothing is missed; the round trip alone does not renew them.
+        """
+        if round_trip_ms >= FAR_MS and not self._far:
+            self._far = True
             self.lost(now_ns)
 
     def congested(self, now_ns: int) -> None:

@@ -11,7 +11,7 @@ from transport.bandwidth import DelayTrend
 from transport.impair.link import Link
 from transport.impair.profile import LinkProfile
 from transport.ladder import CLEAN_NS, Ladder, Rung, Sign, agreed, rungs
-from transport.redundancy import HOLD_NS, Duplicates, Redundancy
+from transport.redundancy import FAR_MS, HOLD_NS, Duplicates, Redundancy
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -205,6 +205,17 @@ def test_loss_that_comes_back_keeps_duplicates_longer_each_time() -> None:
         spans.append((now - begun) // S)
         now += S
     assert spans == [30, 60, 120, 240, 480, 600, 600]
+
+
+@pytest.mark.parametrize(("round_trip_ms", "on"), [(FAR_MS - 0.1, False), (FAR_MS, True)])
+def test_a_far_viewer_begins_with_duplicates_and_keeps_them_only_for_a_reason(
+    round_trip_ms: float, on: bool
+) -> None:
+    decision = Redundancy(Duplicates.AUTO)
+    decision.round_trip(round_trip_ms, S)
+    assert decision.is_on(S) is on
+    decision.round_trip(round_trip_ms, 2 * S)
+    assert not decision.is_on(S + HOLD_NS)
 
 
 def test_a_narrow_link_gets_no_duplicates() -> None:

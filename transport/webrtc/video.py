@@ -109,6 +109,8 @@ class _Peer:
         """The viewer reported."""
         if report.loss is not None:
             self.redundancy.reported(report.loss, report.at_ns)
+        if report.round_trip_ms is not None:
+            self.redundancy.round_trip(report.round_trip_ms, report.at_ns)
         if self._watch.reported is not None:
             self._watch.reported(self._name, report)
 
