@@ -12,7 +12,7 @@ import sys
 
 from bench.faults.model import Fault, Outcome
 from bench.faults.run import problems
-from bench.faults.spec import Spec
+from bench.faults.spec import Kind, Spec
 from bench.faults.table import BY_NAME
 from bench.faults.virtual import singles
 
@@ -54,7 +54,8 @@ def main() -> int:
     parser.add_argument("--control-hz", type=int, default=500)
     parser.add_argument("--only", action="append", default=[], help="part of a fault's name")
     given = parser.parse_args()
-    spec = Spec("single", "", 0, given.phases, given.seed, given.control_hz, tuple(given.only))
+    spec = Spec(Kind.SINGLE, count=given.phases, seed=given.seed, control_hz=given.control_hz,
+                words=tuple(given.only))  # fmt: skip
     text, bad = table(by_fault(singles(spec)), 1000.0 / given.control_hz)
     sys.stdout.write(text)
     return 1 if bad else 0

@@ -12,7 +12,7 @@ from bench.faults.spec import Kind, Spec
 from bench.faults.table import TABLE
 from bench.kit.model import Case, Param
 
-SINGLE_S, PAIR_S = 0.55, 0.25
+SINGLE_S, PAIR_S = 0.7, 0.3
 """Wall time of an injection on a modest core; for the time that is left."""
 WARM_S = 6.0
 SHARD = 500

@@ -46,7 +46,7 @@ PROCESS_ROWS: tuple[Fault, ...] = (
     Fault("guard stalls for 200 ms", freeze("guard", 200), LATCHED, OVERRUN, 200, 60, _OWN,
           brakes=True, takes=GUARD, gone_ms=200),
     Fault("guard stalls for 40 ms", freeze("guard", 40), LATCHED, OVERRUN, 40, 60, _OWN,
-          brakes=True, takes=GUARD, gone_ms=40),
+          takes=GUARD, gone_ms=40),
     _stall("guard", 5),
     _stall("guard", 12),
     Fault("arm box stalls for 100 ms", freeze("arm", 100), LATCHED,

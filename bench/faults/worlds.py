@@ -13,6 +13,8 @@ from teleop.scripted.persons import Phase
 SPEED_M_S = 0.03
 """The limit in contact (`Limits.v_contact_m_s`)."""
 REACH_M = 0.036
+FAST_M_S = 0.02
+"""Faults strike while the probe slides at least so fast."""
 SETTLE_S = 1.0
 KEPT_NS = 200_000_000
 """Rows of the trace that a fault needs to know from before it."""
@@ -43,7 +45,8 @@ def scanning(
 
 
 def go_on(world: World, seconds: float) -> None:
-    """Scan on, and forget rows that nobody needs."""
+    """Scan on until the probe slides fast (not at a turn), and forget rows that nobody needs."""
     world.run_for(seconds)
+    world.run_until(lambda: world.trace.rows[-1].tangential_m_s >= FAST_M_S, 5.0)
     start_ns = world.clock.now_ns - KEPT_NS
     world.trace.rows = [row for row in world.trace.rows if row.now_ns >= start_ns]
