@@ -86,6 +86,7 @@ def _cut_off(spec: Spec) -> Measured:
             Figure("needle moved after the cut", "mm", max(ways), len(found)),
             Figure("tip moved in tissue", "mm", round(tips * 1e3, 5), len(found)),
             Figure("contact force added", "N", max(forces), len(found)),
+            Figure("added in HOLD", "N", round(max(cut.hold_n for cut in found), 4), len(found)),
             Figure("vessel or bone touched", "cuts", sum(cut.touched for cut in found), len(found)),
             Figure("guard held", "%", 100.0 * sum(c.held for c in found) / len(found), len(found)),
         ),

@@ -41,6 +41,8 @@ class Cut:
     """The same for the tip in tissue, along the shaft."""
     added_n: float
     """Contact force over what it was."""
+    hold_n: float
+    """The same until guard latches: after 1 s of a lost link the brakes close (SAFE_STOP)."""
     held: bool
     """Guard left ACTIVE."""
     touched: bool
@@ -48,7 +50,7 @@ class Cut:
 
 
 class NeedleNurse(Nurse):
-    """Mounts a needle, says that it is clear, and allows motion."""
+    """Mounts a needle and allows motion."""
 
     _ACTS = (
         (Step.TEST_STOP, Act(EventKind.STOP, 1, b"s")),
@@ -57,6 +59,7 @@ class NeedleNurse(Nurse):
             Act(EventKind.DECLARE_INSTRUMENT, int(Instrument.PROBE_NEEDLE)),
         ),
         (Step.ALLOW_MOTION, Act(EventKind.ALLOW_MOTION)),
+        (Step.LEAVE_LOCAL, Act(EventKind.LOCAL_EXIT)),
     )
 
 
@@ -128,7 +131,7 @@ def cuts(seed: int, steps_s: Sequence[float]) -> list[Cut]:
 
 
 def _cut(world: World) -> Cut:
-    start, moved_m, tip_m, most_n = world.site.arm.value, 0.0, 0.0, 0.0
+    start, moved_m, tip_m, most_n, hold_n = world.site.arm.value, 0.0, 0.0, 0.0, 0.0
     inside_m = start.needle_depth_m - start.needle_entry_m
     world.cut_link()
     for _ in range(round(AFTER_S * 200)):
@@ -138,6 +141,9 @@ def _cut(world: World) -> Cut:
         if start.needle_entry_m > 0.0 and arm.needle_entry_m > 0.0:
             tip_m = max(tip_m, abs(arm.needle_depth_m - arm.needle_entry_m - inside_m))
         most_n = max(most_n, arm.contact_force_n)
+        if world.site.report.value.state != State.SAFE_STOP:
+            hold_n = most_n
     held = world.site.report.value.state not in (State.ACTIVE, State.DEGRADED)
     touched = bool(world.site.arm_box.needle.obstacles.touched)
-    return Cut(moved_m, tip_m, most_n - start.contact_force_n, held, touched)
+    before_n = start.contact_force_n
+    return Cut(moved_m, tip_m, most_n - before_n, hold_n - before_n, held, touched)

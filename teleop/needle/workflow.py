@@ -207,9 +207,9 @@ class Workflow:
     def _shown(self) -> tuple[int, ...]:
         """What the page shows of the aim, in steps that a person sees."""
         advice = self._advice()
-        values = (self.insertion.aiming.turned_rad / SEEN_RAD,)
+        values = [self.insertion.aiming.turned_rad / SEEN_RAD]
         if advice is not None:
-            values += (advice.off_m / SEEN_M, advice.turn_rad / SEEN_RAD)
+            values += [advice.off_m / SEEN_M, advice.turn_rad / SEEN_RAD]
         return tuple(round(value) for value in values)
 
     def _report(self, f: Facts) -> NeedleReport:

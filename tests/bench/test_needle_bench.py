@@ -51,11 +51,11 @@ def test_the_needle_stops_when_the_link_of_a_patient_is_cut() -> None:
         assert outcome.stale_advance == 0
 
 
-def test_in_the_whole_system_a_cut_moves_neither_needle_nor_force() -> None:
+def test_in_the_whole_system_a_cut_moves_the_needle_little_and_hold_adds_no_force() -> None:
     found = cuts(3, [1.2, 0.9, 1.6])
     assert all(cut.held for cut in found)
     assert max(cut.moved_m for cut in found) > 1e-5, "one of them is while it advances"
     assert max(cut.moved_m for cut in found) <= 0.0005
     assert max(cut.tip_m for cut in found) <= 0.0005
-    assert max(cut.added_n for cut in found) <= 1.0
+    assert max(cut.hold_n for cut in found) <= 1.0
     assert not any(cut.touched for cut in found)
