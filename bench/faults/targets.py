@@ -65,7 +65,7 @@ TARGETS: tuple[Target, ...] = (
     *_stop("link cut, both ways", "link", 51.0 + CYCLE_MS, 100.0),
     *_stop("link cut, up", "link", 51.0 + CYCLE_MS, 100.0),
     *_stop("link cut, down", "link", 51.0 + CYCLE_MS, 100.0),
-    *_stop("servo killed", "process", 21.0 + CYCLE_MS, 60.0),
+    *_stop("servo killed", "process", 21.0 + CYCLE_MS, 60.0)[:3],
     *_stop("gateway killed", "process", 51.0 + CYCLE_MS, 100.0),
     _limit("guard stopped for good", "process", "brakes", 22.0 + CYCLE_MS, "ms"),
     _limit("guard stopped for good", "process", "standstill", 60.0, "ms"),
