@@ -40,7 +40,7 @@ def test_every_tenth_kind_of_frame_is_judged_as_promised() -> None:
     found = commands.Frames()
     assert not list(itertools.islice(commands.check(found, every_nth=9), 5))
     assert found.frames > FRAMES
-    assert found.accepted > 100
+    assert found.accepted > 50, "what is good is taken, or nothing is shown"
 
 
 def test_the_search_finds_a_machine_that_forgets_the_console(
