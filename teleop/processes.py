@@ -19,8 +19,8 @@ class ProcessSpec:
     fifo: int
     """SCHED_FIFO priority where allowed; 0 = normal scheduling."""
     nice: int
-    """Where allowed. The robot's gateway and picture go before a browser on the same machine, whose
-    main and GPU processes take -8 when they may."""
+    """Where allowed. 0 for gateway and picture: before a browser on the same two cores they starve
+    it, and the expert's pictures come late by up to a second."""
     safety: bool
     """True: a crash ends in a stop that needs both people. False: it is restarted."""
     foreground: bool
@@ -33,8 +33,8 @@ TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("guard", "teleop.guard", 50, -10, True, True, 0.33),
     ProcessSpec("servo", "teleop.servo", 40, -10, True, False, 0.66),
     ProcessSpec("keys", "teleop.keys", 0, 0, False, False),
-    ProcessSpec("gateway", "teleop.gateway", 0, -11, False, False),
-    ProcessSpec("media", "teleop.media", 0, -11, False, False),
+    ProcessSpec("gateway", "teleop.gateway", 0, 0, False, False),
+    ProcessSpec("media", "teleop.media", 0, 0, False, False),
     ProcessSpec("record", "teleop.record", 0, 10, False, False),
     ProcessSpec("audit", "teleop.audit", 0, 10, False, False),
 )

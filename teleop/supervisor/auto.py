@@ -11,8 +11,7 @@ from teleop.supervisor.errors import ProcessError
 from teleop.supervisor.watch import Supervisor
 from transport.local.clock import now_ns
 
-SPEC = ProcessSpec("scripted", "teleop.scripted", 0, -11, False, False)
-"""As urgent as the picture: it stands for another computer."""
+SPEC = ProcessSpec("scripted", "teleop.scripted", 0, 0, False, False)
 BEDSIDE_SOCKET = "bedside.sock"
 RESULT = "auto.json"
 SETTLE_NS = 180_000_000_000
