@@ -229,7 +229,12 @@ def test_a_gap_within_the_limit_stops_nothing(scanning: World) -> None:
 
 
 def test_a_short_hold_resumes_by_itself_through_degraded(scanning: World) -> None:
-    states = branch(scanning, lambda world: _blackout(world, 0.06))
+    def at_a_turn(world: World) -> list[State]:
+        """A hand that slides fast is over 2 mm away after the gap, and then people resume."""
+        world.run_until(lambda: world.trace.rows[-1].tangential_m_s < 0.005, 5.0)
+        return _blackout(world, 0.06)
+
+    states = branch(scanning, at_a_turn)
     assert states == [State.ACTIVE, State.DEGRADED, State.HOLD, State.DEGRADED]
 
 
