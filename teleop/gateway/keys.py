@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from teleop.gateway.hub import Hub
+from teleop.gateway.line import Line
 from teleop.gateway.notes import Notes
 from teleop.gateway.page import Page
 from teleop.keys.messages import (
@@ -17,7 +18,6 @@ from teleop.keys.messages import (
     End,
     Failed,
     FromKeys,
-    Line,
     Offered,
     Reply,
     Sign,
@@ -27,45 +27,23 @@ from teleop.keys.service import SOCKET
 from transport import schema as s
 from transport.binding import digest
 from transport.refusals import Reason
-from transport.schema import Role
 from transport.sessions import Session
 
-RECONNECT_S = 0.2
 SIGN_S = 1.0
 
 _decoder = msgspec.json.Decoder(FromKeys)
-_encode = msgspec.json.Encoder().encode
 
 
-class KeysLine:
-    """One connection to keys; when it comes back, connected consoles agree anew."""
+class KeysLine(Line):
+    """To keys; when it comes back, connected consoles agree anew."""
+
+    _limit = MAX_LINE
+    _note = "keys_line"
 
     def __init__(self, run_dir: Path, hub: Hub, notes: Notes) -> None:
-        self._path = run_dir / SOCKET
-        self._hub = hub
-        self._notes = notes
-        self._writer: asyncio.StreamWriter | None = None
+        super().__init__(run_dir / SOCKET, hub, notes)
         self._signing: dict[int, asyncio.Future[Signed]] = {}
         self._signed = 0
-
-    async def run(self) -> None:
-        """Keep the connection up until cancelled."""
-        while True:
-            try:
-                reader, writer = await asyncio.open_unix_connection(str(self._path), limit=MAX_LINE)
-            except OSError:
-                await asyncio.sleep(RECONNECT_S)  # keys is starting, or was restarted
-                continue
-            self._writer = writer
-            for page in self._hub.with_role(Role.CONSOLE):
-                if page.session is not None:
-                    self.begin(page.session.number)
-            try:
-                await self._read(reader)
-            finally:
-                self._writer = None
-                writer.close()
-            await asyncio.sleep(RECONNECT_S)
 
     def begin(self, session: int) -> None:
         """A console joined."""
@@ -106,18 +84,8 @@ class KeysLine:
         finally:
             self._signing.pop(number, None)
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
-        while True:
-            try:
-                line = await reader.readline()
-                if not line:
-                    return
-                self._take(_decoder.decode(line))
-            except (ConnectionError, ValueError, RecursionError) as error:
-                self._notes.write("keys_line", detail=str(error))
-                return
-
-    def _take(self, message: FromKeys) -> None:
+    def _take(self, line: bytes) -> None:
+        message = _decoder.decode(line)
         if isinstance(message, Signed):
             waiting = self._signing.get(message.id)
             if waiting is not None and not waiting.done():
@@ -132,9 +100,3 @@ class KeysLine:
             page.send(s.KeyDone(data=message.data, suite=message.suite, trust=message.trust))
         elif isinstance(message, Failed):
             page.refuse(Reason.KEY_REFUSED, message.detail)
-
-    def _write(self, message: Line) -> bool:
-        if self._writer is None:
-            return False
-        self._writer.write(_encode(message) + b"\n")
-        return True
