@@ -54,8 +54,7 @@ def command(
     from bench.faults.bench import BENCH
     from bench.faults.cases import Wanted, plan
     from bench.faults.last import with_last
-    from bench.kit.bench import BenchError
-    from bench.kit.command import execute
+    from bench.kit.command import carry_out
     from bench.kit.model import Param
 
     wanted = Wanted(
@@ -65,17 +64,15 @@ def command(
         virtual=layer is not Layer.REAL, real=layer is not Layer.VIRTUAL,
     )  # fmt: skip
     cases = plan(wanted)
-    if list_only:
-        for case in cases:
-            typer.echo(f"{case.key:<32} {case.title}")
-        raise typer.Exit
     side_by_side = max(jobs, min(2, os.cpu_count() or 1)) if quick else jobs
     common = Common(quick, tuple(only or ()), side_by_side, out, resume, json_wanted, figures=False)
     options = (Param("repeats", str(wanted.repeats)), Param("pairs", str(wanted.pairs)))
-    try:
-        code = execute(BENCH, cases, common, options, strict=True)
-        with_last(BENCH.name, out, show=not json_wanted)
-    except BenchError as error:
-        typer.echo(f"teleop: {error}", err=True)
-        code = 2
-    raise typer.Exit(code)
+    carry_out(
+        BENCH,
+        cases,
+        common,
+        options,
+        list_only=list_only,
+        strict=True,
+        after=lambda: with_last(BENCH.name, out, show=not json_wanted),
+    )

@@ -28,18 +28,8 @@ def command(
     """Measure contact force control of both laws, with ablations, on a virtual clock."""
     from bench.force.bench import BENCH
     from bench.force.cases import Wanted, plan
-    from bench.kit.bench import BenchError
-    from bench.kit.command import execute
+    from bench.kit.command import carry_out
 
     cases = plan(Wanted(quick, seed, tuple(trajectory or ())))
-    if list_only:
-        for case in cases:
-            typer.echo(f"{case.key:<52} {case.title}")
-        raise typer.Exit
     common = Common(quick, tuple(only or ()), jobs, out, resume, json_wanted)
-    try:
-        code = execute(BENCH, cases, common, ())
-    except BenchError as error:
-        typer.echo(f"teleop: {error}", err=True)
-        code = 2
-    raise typer.Exit(code)
+    carry_out(BENCH, cases, common, list_only=list_only)

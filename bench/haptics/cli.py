@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from bench.kit.options import FOLDER, Common, Jobs, Json, ListOnly, Only, Out, Quick, Resume, Seed
 
 
@@ -23,19 +21,9 @@ def command(
     """
     from bench.haptics.bench import BENCH
     from bench.haptics.cases import plan
-    from bench.kit.bench import BenchError
-    from bench.kit.command import execute
+    from bench.kit.command import carry_out
     from bench.kit.model import Param
 
     cases = plan(quick, seed)
-    if list_only:
-        for case in cases:
-            typer.echo(f"{case.key:<44} {case.title}")
-        raise typer.Exit
     common = Common(quick, tuple(only or ()), jobs, out, resume, json_wanted)
-    try:
-        code = execute(BENCH, cases, common, (Param("seed", str(seed)),))
-    except BenchError as error:
-        typer.echo(f"teleop: {error}", err=True)
-        code = 2
-    raise typer.Exit(code)
+    carry_out(BENCH, cases, common, (Param("seed", str(seed)),), list_only=list_only)

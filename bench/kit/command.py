@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import msgspec
+import typer
 from rich.console import Console
 
 from bench.kit import html, machine, store
-from bench.kit.bench import Bench, StoreError, UsageError
+from bench.kit.bench import Bench, BenchError, StoreError, UsageError
 from bench.kit.cpu import foreign_percent
 from bench.kit.model import Case, CaseResult, Group, Param, Run, Verdict
 from bench.kit.options import Common
@@ -109,3 +111,32 @@ def _show(run: Run, folder: store.RunFolder, common: Common) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     console.print(run_table(run, figures=common.figures))
     console.print(f"\n{page}\n{file}", soft_wrap=True)
+
+
+def carry_out(
+    bench: Bench,
+    cases: Sequence[Case],
+    common: Common,
+    options: Sequence[Param] = (),
+    *,
+    list_only: bool = False,
+    strict: bool = False,
+    after: Callable[[], None] | None = None,
+) -> NoReturn:
+    """The body of a bench's command: list or run the cases, then leave with the exit code.
+
+    `after` is called when the run is stored. What the user asked for wrongly is said and exits 2.
+    """
+    if list_only:
+        width = max(len(case.key) for case in cases) + 2
+        for case in cases:
+            typer.echo(f"{case.key:<{width}}{case.title}")
+        raise typer.Exit
+    try:
+        code = execute(bench, cases, common, options, strict=strict)
+        if after is not None:
+            after()
+    except BenchError as error:
+        typer.echo(f"teleop: {error}", err=True)
+        code = 2
+    raise typer.Exit(code)

@@ -23,21 +23,11 @@ def command(
     json_wanted: Json = False,
 ) -> None:
     """Puncture seeded patients over an emulated 5G link, with ablations, on a virtual clock."""
-    from bench.kit.bench import BenchError
-    from bench.kit.command import execute
+    from bench.kit.command import carry_out
     from bench.kit.model import Param
     from bench.needle.bench import BENCH
     from bench.needle.cases import Wanted, plan
 
     cases = plan(Wanted(quick, seed, patients))
-    if list_only:
-        for case in cases:
-            typer.echo(f"{case.key:<24} {case.title}")
-        raise typer.Exit
     common = Common(quick, tuple(only or ()), jobs, out, resume, json_wanted)
-    try:
-        code = execute(BENCH, cases, common, (Param("patients", str(patients)),))
-    except BenchError as error:
-        typer.echo(f"teleop: {error}", err=True)
-        code = 2
-    raise typer.Exit(code)
+    carry_out(BENCH, cases, common, (Param("patients", str(patients)),), list_only=list_only)

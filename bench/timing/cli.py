@@ -26,20 +26,10 @@ def command(
     The real processes of the demo scan with a scripted expert; each loop counts the lateness of
     every cycle itself. Also the CPU of each process.
     """
-    from bench.kit.bench import BenchError
-    from bench.kit.command import execute
+    from bench.kit.command import carry_out
     from bench.kit.model import Param
     from bench.timing.bench import BENCH, plan
 
     cases = plan(quick, seconds, seed)
-    if list_only:
-        for case in cases:
-            typer.echo(f"{case.key:<28} {case.title}")
-        raise typer.Exit
     common = Common(quick, tuple(only or ()), 1, out, resume, json_wanted)
-    try:
-        code = execute(BENCH, cases, common, (Param("seconds", f"{seconds:g}"),))
-    except BenchError as error:
-        typer.echo(f"teleop: {error}", err=True)
-        code = 2
-    raise typer.Exit(code)
+    carry_out(BENCH, cases, common, (Param("seconds", f"{seconds:g}"),), list_only=list_only)

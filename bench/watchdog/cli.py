@@ -34,22 +34,12 @@ def command(
     per state, stops per hour by cause, stops that were not needed, and whether a command older
     than 50 ms ever moved the arm.
     """
-    from bench.kit.bench import BenchError
-    from bench.kit.command import execute
+    from bench.kit.command import carry_out
     from bench.kit.model import Param
     from bench.watchdog.bench import BENCH
     from bench.watchdog.plan import Wanted, plan
 
     folder = "" if traces is None else str(traces.absolute())
     cases = plan(Wanted(quick, seconds, seed, folder, 1000.0 * start_s))
-    if list_only:
-        for case in cases:
-            typer.echo(f"{case.key:<32} {case.title}")
-        raise typer.Exit
     common = Common(quick, tuple(only or ()), jobs, out, resume, json_wanted)
-    try:
-        code = execute(BENCH, cases, common, (Param("seconds", f"{seconds:g}"),))
-    except BenchError as error:
-        typer.echo(f"teleop: {error}", err=True)
-        code = 2
-    raise typer.Exit(code)
+    carry_out(BENCH, cases, common, (Param("seconds", f"{seconds:g}"),), list_only=list_only)
