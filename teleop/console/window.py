@@ -80,6 +80,11 @@ class Window:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    @property
+    def watched(self) -> bool:
+        """Whether a page is connected."""
+        return self._socket is not None and not self._socket.closed
+
     async def show(self, picture: Viewable | None) -> None:
         """Send a new picture, unless nobody looks."""
         if self._socket is None or picture is None or picture.count == self._sent:

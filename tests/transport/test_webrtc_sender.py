@@ -103,6 +103,33 @@ def test_pacing_spreads_a_picture_and_keeps_the_order() -> None:
     run(scenario)
 
 
+def test_packets_of_two_pictures_are_never_mixed() -> None:
+    """Chromium builds no picture from packets that do not follow each other, and asks for none."""
+
+    async def scenario() -> None:
+        sender = Sender(Delivery(Duplicates.ON, 1.0, 2.0))
+        async with viewers_of(sender, 1) as (viewer,):
+            await sender.show(viewer)
+            await asyncio.sleep(0.02)  # what was sent before has left, copies too
+            seen = _capture(sender)
+            (peer,) = sender.peers._peers.values()
+            stream = _stream(sender)
+            for timestamp in (1, 2, 3):  # the loop is late: all are due at once
+                stream.send(_big(sender), timestamp, peer._shaping())
+            assert len(seen) == 9 + 9 + 3, "what an older picture held back leaves first"
+            async with asyncio.timeout(WAIT_S):
+                while len(seen) < 54:
+                    await asyncio.sleep(0.001)
+            firsts = list(dict.fromkeys(seen))
+            numbers = [int.from_bytes(packet[2:4], "big") for packet in firsts]
+            assert numbers == [(numbers[0] + i) & 0xFFFF for i in range(27)]
+            stamps = [int.from_bytes(packet[4:8], "big") for packet in firsts]
+            assert stamps == [1] * 9 + [2] * 9 + [3] * 9
+            assert [packet[1] >> 7 for packet in firsts] == ([0] * 8 + [1]) * 3
+
+    run(scenario)
+
+
 def test_a_stuck_link_gets_no_new_pictures_until_a_keyframe() -> None:
     async def scenario() -> None:
         sender = Sender(Delivery(Duplicates.OFF))

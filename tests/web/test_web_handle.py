@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from fake_robot import wait_until
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, expect
 
@@ -75,7 +76,7 @@ def test_a_picture_counts_as_seen_when_it_was_drawn(browser: Browser, served: Se
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.goto(served.window.url)
     page.wait_for_function("globalThis.handleWindow?.socket.readyState === 1")
-    page.wait_for_timeout(100)
+    wait_until(lambda: served.window.watched, "the page is heard")
     served.call(served.window.show(Grey(4_000_000_001, 1)))
     page.wait_for_function("handleWindow.drawnAt > 0")
     served.call(served.window.tell(STATUS))
@@ -84,9 +85,8 @@ def test_a_picture_counts_as_seen_when_it_was_drawn(browser: Browser, served: Se
     expect(page.locator("#force")).to_have_text("4.3")
     page.locator("#mark-input").fill("0421")
     page.locator("#mark-input").press("Enter")
-    page.wait_for_timeout(200)
+    assert wait_until(lambda: served.events, "the answer") == [("MARK_ANSWER", 421)]
     assert served.seen == [4_000_000_001]
-    assert served.events == [("MARK_ANSWER", 421)]
     assert errors == []
     page.close()
 

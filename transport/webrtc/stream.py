@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from aiortc.rtcrtpsender import RTCRtpSender
@@ -60,6 +61,16 @@ class _Kept:
     again_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Packets of a picture that leave together."""
+
+    payloads: Sequence[bytes]
+    picture: SentPicture
+    last: bool
+    shaping: Shaping
+
+
 class Viewer(Protocol):
     """What one viewer asks, reports and is sent."""
 
@@ -87,7 +98,8 @@ class ViewerStream:
         self._sequence = secrets.randbits(15)
         self._repair_sequence = secrets.randbits(15)
         self._kept: list[_Kept | None] = [None] * HISTORY
-        self._first_ns, self._packets, self._size, self._asked_ns = 0, 0, 0, 0
+        self._waiting: deque[_Part] = deque()
+        self._asked_ns = 0
         self.repeated = 0
         """Packets sent again because the viewer asked."""
 
@@ -111,48 +123,56 @@ class ViewerStream:
 
     def send(self, payloads: Sequence[bytes], timestamp: int, shaping: Shaping) -> None:
         """Send one picture: now, or from now on over the pacing time."""
-        self._shaping = shaping
-        size = sum(map(len, payloads))
-        steps = max(1, min(round(self._shaping.pacing_ms) + 1, len(payloads)))
+        self._flush()  # what the last picture still holds back: packets of two are never mixed
+        size, first_ns = sum(map(len, payloads)), now_ns()
+        steps = max(1, min(round(shaping.pacing_ms) + 1, len(payloads)))
         each = -(-len(payloads) // steps)
-        self._first_ns, self._packets, self._size = now_ns(), len(payloads), size
-        for step in range(0, len(payloads), each):
-            last = step + each >= len(payloads)
-            part = payloads[step : step + each]
-            if step == 0:
-                self._part(part, timestamp, last)
-            else:
-                delay_s = step // each * self._shaping.pacing_ms / (steps - 1) / 1e3
-                self._loop.call_later(delay_s, self._part, part, timestamp, last)
-            if last:
-                self._wire.account(timestamp, len(payloads), size)
-        if self._first_ns - self._asked_ns >= ROUND_TRIP_NS:
-            self._asked_ns = self._first_ns
+        sent = SentPicture(timestamp, first_ns, first_ns, len(payloads), size)
+        for at in range(0, len(payloads), each):
+            last = at + each >= len(payloads)
+            self._waiting.append(_Part(payloads[at : at + each], sent, last, shaping))
+        self._next()
+        for step in range(1, len(self._waiting) + 1):
+            delay_s = step * shaping.pacing_ms / (steps - 1) / 1e3
+            self._loop.call_later(delay_s, self._due, sent)
+        self._wire.account(timestamp, len(payloads), size)
+        if first_ns - self._asked_ns >= ROUND_TRIP_NS:
+            self._asked_ns = first_ns
             self._wire.ask_for_round_trip()
 
-    def _part(self, payloads: Sequence[bytes], timestamp: int, last: bool) -> None:
+    def _due(self, sent: SentPicture) -> None:
+        """The next part of `sent`, unless a newer picture has pushed it out already."""
+        if self._waiting and self._waiting[0].picture is sent:
+            self._next()
+
+    def _flush(self) -> None:
+        while self._waiting:
+            self._next()
+
+    def _next(self) -> None:
+        part = self._waiting.popleft()
         header = self._wire.header
         if header is None or not self.is_open:
             return  # ended between two parts
-        tail, sent = self._wire.tail(), []
-        for number, payload in enumerate(payloads, 1):
-            marker = last and number == len(payloads)
+        picture, tail, sent = part.picture, self._wire.tail(), []
+        for number, payload in enumerate(part.payloads, 1):
+            marker = part.last and number == len(part.payloads)
             sequence = self._sequence
             self._sequence = sequence + 1 & 0xFFFF
             packet = header.pack(
-                payload, sequence=sequence, timestamp=timestamp, marker=marker, tail=tail
-            )
+                payload, sequence=sequence, timestamp=picture.rtp_timestamp, marker=marker,
+                tail=tail,
+            )  # fmt: skip
             protected = self._wire.protect(packet)
             self._wire.put(protected)
             self._kept[sequence % HISTORY] = _Kept(
-                sequence, timestamp, marker, payload, protected, 0
+                sequence, picture.rtp_timestamp, marker, payload, protected, 0
             )
             sent.append(protected)
-        if self._shaping.duplicate_after_ms > 0:
-            self._loop.call_later(self._shaping.duplicate_after_ms / 1e3, self._again, sent)
-        if last:
-            times = self._first_ns, now_ns()
-            self._viewer.picture_sent(SentPicture(timestamp, *times, self._packets, self._size))
+        if part.shaping.duplicate_after_ms > 0:
+            self._loop.call_later(part.shaping.duplicate_after_ms / 1e3, self._again, sent)
+        if part.last:
+            self._viewer.picture_sent(replace(picture, last_ns=now_ns()))
 
     def _again(self, packets: Sequence[bytes]) -> None:
         if self.is_open:
