@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from playwright.sync_api import Page
 
 from bench.pages.browser import data
 from bench.pages.demo import Demo, cause_names, wait_for
-from safety.states import State
+from safety.states import State, Step
 
 
 @dataclass
@@ -66,19 +67,36 @@ class Session:
         self.console.keyboard.up("Space")
 
     def to_contact(self, force_n: float = 3.0) -> None:
-        """Hold Space until the force is up; press again, as a person does, when it lets go."""
+        """Hold Space until the force is up; do what the pages ask for when something stops it."""
         self.press()
-        wait_for(f"{force_n} N", lambda: self._pressing(force_n), 60)
+        wait_for(f"{force_n} N", lambda: self._pressing(force_n), 90)
 
     def _pressing(self, force_n: float) -> bool:
+        return self.moves() and self.demo.servo.force_filtered_n >= force_n
+
+    def moves(self) -> bool:
+        """Whether the arm may move; else do the step that the pages name, as people would."""
         guard = self.demo.guard
         if guard.state in (State.ACTIVE, State.DEGRADED):
-            return self.demo.servo.force_filtered_n >= force_n
-        if not guard.deadman:
-            self.release()
-            self.press()
-            wait_for("the press arrives", lambda: self.demo.guard.cycle > guard.cycle + 100)
+            return True
+        STEPS.get(guard.step, Session._look)(self)
+        wait_for("guard heard it", lambda: self.demo.guard.cycle > guard.cycle + 60)
         return False
+
+    def _look(self) -> None:
+        """Nothing to do but wait."""
+
+    def _again(self) -> None:
+        self.release()
+        self.press()
+
+    def _acknowledge(self) -> None:
+        self.release()
+        if self.console.locator("#acknowledge").is_visible():
+            self.console.locator("#acknowledge").click(timeout=5000)
+
+    def _allow(self) -> None:
+        self.bedside.locator("#allow").click(timeout=5000)
 
     def story(self) -> str:
         """What happened, for a failed test."""
@@ -94,3 +112,13 @@ class Session:
     def shown(self, page: Page) -> tuple[str, str]:
         """(state, cause) that a page shows."""
         return str(data(page, "state", "state")), str(data(page, "cause", "cause"))
+
+
+STEPS: dict[Step, Callable[[Session], object]] = {
+    Step.READ_MARK: Session._typed_mark,
+    Step.ALLOW_MOTION: Session._allow,
+    Step.HOLD_DEADMAN: Session._again,
+    Step.RELEASE_DEADMAN: Session.release,
+    Step.ACKNOWLEDGE: Session._acknowledge,
+}
+"""What people do when the pages name a step (the others resolve by themselves or need no hands)."""

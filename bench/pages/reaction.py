@@ -18,7 +18,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from bench.pages.browser import launch, open_page
+from bench.pages.browser import data, launch, open_page
 from bench.pages.demo import LIGHT, Demo, wait_for
 from bench.pages.people import Session
 from bench.pages.watch import PageClock, install, page_clock, seen
@@ -26,6 +26,7 @@ from safety.states import State
 from transport.local import clock
 from transport.percentile import of_sorted
 
+MOVING = ("ACTIVE", "DEGRADED")
 LIMIT_MS = {"stop": 100.0, "path": 500.0, "return": 100.0}
 """A reason is shown within 100 ms of the stop where the page's path stands, else the page's own
 within 500 ms; the recorded cause within 100 ms of the path's return."""
@@ -69,14 +70,20 @@ def _await(watched: Watched, since_ns: int, **want: str) -> int:
 
 def measure_stop(session: Session, pages: list[Watched], out: Reactions) -> None:
     """The expert lets go: guard decides, both pages say HOLD and why."""
+    wait_for("moving", session.moves, 60)
+    wait_for(  # else the stop would show nothing new
+        "both pages say that it moves", lambda: all(_shown_state(w) in MOVING for w in pages)
+    )
     session.release()
     wait_for("HOLD", session.demo.in_state(State.HOLD))
     decided_ns, cause = session.demo.guard.since_ns, session.demo.guard.first_out.name
     for watched in pages:
         shown_ns = _await(watched, decided_ns, state="HOLD", cause=cause)
         out.add("stop", watched.name, (shown_ns - decided_ns) / 1e6)
-    session.press()
-    wait_for("a fresh press resumes", session.demo.in_state(State.ACTIVE, State.DEGRADED))
+
+
+def _shown_state(watched: Watched) -> str:
+    return str(data(watched.page, "state", "state"))
 
 
 def measure_path(session: Session, pages: list[Watched], out: Reactions) -> None:
@@ -125,8 +132,6 @@ def run(stops: int, cuts: int) -> Reactions:
             for watched in pages:
                 install(watched.page)
                 out.clock_error_ms[watched.name] = watched.clock.error_ns / 1e6
-            session.press()
-            wait_for("moving", demo.in_state(State.ACTIVE, State.DEGRADED))
             for _ in range(stops):
                 measure_stop(session, pages, out)
             session.release()

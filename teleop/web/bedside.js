@@ -91,7 +91,7 @@ class Bedside {
 
   /** Ten times a second, also while the page is hidden: heartbeat, sound, path. */
   tick() {
-    this.soundOk = this.sound.sounding();
+    this.soundOk = this.sound.sounding(performance.now());
     if (this.signalling.state === "open") {
       this.beats += 1;
       const visible = document.visibilityState === "visible";

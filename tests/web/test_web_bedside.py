@@ -172,6 +172,29 @@ def test_alarm_tones_are_within_the_audible_band(bedside: Page) -> None:
     assert all(150 <= hz <= 1000 for pulses in pattern.values() for hz, _ in pulses)
 
 
+def test_a_sound_device_that_stands_is_no_sound_and_bunched_ticks_are_no_silence(
+    bedside: Page,
+) -> None:
+    heard = bedside.evaluate(
+        """async () => {
+          const { AlarmSound } = await import("/static/alarms/sound.js");
+          const sound = new AlarmSound();
+          sound.context = { state: "running", currentTime: 0 };
+          const at = (time, now) => {
+            sound.context.currentTime = time;
+            return sound.sounding(now);
+          };
+          const all = [at(0.1, 1000), at(0.1, 1002), at(0.1, 1249), at(0.1, 1250), at(0.2, 1300)];
+          sound.context.state = "suspended";
+          all.push(at(0.3, 1310));
+          sound.context.state = "running";
+          all.push(at(0.3, 1320));
+          return all;
+        }"""
+    )
+    assert heard == [True, True, True, False, True, False, False]
+
+
 def test_a_lost_path_is_said_and_sounded_and_the_cause_follows(bedside: Page, robot: Robot) -> None:
     bursts = bedside.evaluate("bedsidePage.sound.bursts")
     robot.kill("gateway")

@@ -7,6 +7,7 @@ const PATTERNS = {
   MEDIUM: { hz: 523, every: 7, pulses: [0, 0.28, 0.56], length: 0.2 },
   LOW: { hz: 392, every: 18, pulses: [0, 0.35], length: 0.22 },
 };
+const STANDS_MS = 250; // A device that stands for so long is silent; told with the next beat.
 const HARMONICS = new Float32Array([0, 1, 0.7, 0.6, 0.5, 0.45, 0.4]);
 const RANK = { NONE: 0, LOW: 1, MEDIUM: 2, HIGH: 3 };
 
@@ -17,6 +18,7 @@ export class AlarmSound {
     this.nextAt = 0;
     this.pausedUntil = 0; // performance.now() ms
     this.lastTime = -1;
+    this.advancedAt = -Infinity;
     this.bursts = 0;
   }
 
@@ -48,13 +50,16 @@ export class AlarmSound {
     return this.context?.state === "running";
   }
 
-  /** True when the sound device really advances (call about 10 times a second). */
-  sounding() {
-    if (!this.running) return false;
-    const time = this.context.currentTime;
-    const advanced = time > this.lastTime;
+  /**
+   * True while the sound device really advances. `now`: performance.now() ms, about 10 times a
+   * second; two late ticks may fall into one block of sound, which says nothing.
+   */
+  sounding(now) {
+    const time = this.context?.currentTime ?? this.lastTime;
+    if (time > this.lastTime) this.advancedAt = now;
     this.lastTime = time;
-    return advanced;
+    if (!this.running) this.advancedAt = -Infinity; // It has to advance again.
+    return now - this.advancedAt < STANDS_MS;
   }
 
   pulse(hz, at, length) {
