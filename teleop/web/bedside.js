@@ -22,7 +22,7 @@ import { LinkPanel } from "./ui/links.js";
 import { showRefusals } from "./ui/notice.js";
 import { StatePanel, alarmName, guardSilent, pathAlarm } from "./ui/state.js";
 
-const PATH_MS = 400; // Status comes every 50 ms; said and sounded within 500 ms.
+const PATH_MS = 350; // Status comes every 50 ms; said within 500 ms with a tick of 100 ms.
 const PAUSE_S = 30;
 const NO_PEERS = { console: false, observers: 0, lease_session: 0, lease_wanted_by: 0 };
 

@@ -138,6 +138,7 @@ class Console {
     this.command.onTelemetry = (telemetry) => {
       this.latency.add(telemetry, performance.now());
       this.audit.telemetry(telemetry);
+      this.view.told(telemetry);
     };
     this.picture.onFreeze = (on) => this.deadman.block("frozen", on);
     setInterval(() => this.checkBlocks(), 25);

@@ -6,7 +6,7 @@ import { $, fixed, setData, setText, show } from "../ui/dom.js";
 import { alarmName, guardSilent, needsAcknowledge, pathAlarm } from "../ui/state.js";
 import { drawScene } from "../ui/view3d.js";
 
-const WORDS_MS = 40; // Words appear well within 100 ms.
+const WORDS_MS = 40; // Numbers in words; what stops the arm is said at once (`told`).
 const SLOW_MS = 100; // Parts that nobody reads faster.
 
 function wordForDeadman(app) {
@@ -23,6 +23,16 @@ export class ConsoleView {
     this.slowAt = -Infinity;
     this.renderedStampUs = 0;
     this.renderedAt = 0;
+    this.said = "";
+  }
+
+  /** New telemetry: a new state or cause does not wait for the next display frame. */
+  told(telemetry) {
+    const news = [telemetry.state, telemetry.first_out, telemetry.step, telemetry.alarm].join();
+    if (news === this.said) return;
+    this.said = news;
+    this.wordsAt = performance.now();
+    this.renderWords(telemetry, this.app.pathOk(), this.wordsAt);
   }
 
   run() {
