@@ -100,7 +100,8 @@ def measure_path(session: Session, pages: list[Watched], out: Reactions) -> None
         returned_ns = _await(watched, back_ns, path="ok")
         guard = session.demo.guard
         want = {"state": guard.state.name, "cause": guard.first_out.name}
-        out.add("return", watched.name, max(0.0, _told(watched, returned_ns, want) / 1e6))
+        from_ns = max(returned_ns, guard.since_ns)  # it may have gone on while nobody was told
+        out.add("return", watched.name, max(0.0, _told(watched, from_ns, want) / 1e6))
 
 
 def _told(watched: Watched, returned_ns: int, want: dict[str, str]) -> int:
