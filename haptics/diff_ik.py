@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from haptics.cholesky import backward, factor, forward, root_determinant
 from haptics.kinematics import Chain, Joint, Pose, twist
 from haptics.vec import Vec
 
@@ -21,7 +22,6 @@ POSTURE_RATE_1_S = 0.5
 """Pull to the rest posture in the null space (2 s time constant: unseen at the probe)."""
 LIMIT_ZONE_RAD = 0.10
 """Distance to a joint limit at which its speed begins to fall to zero."""
-_FLOOR = 1e-9
 ZERO_RATES: Vec = (0.0,) * 7
 
 
@@ -36,36 +36,10 @@ class JointRates:
     """The arm is close to a singular pose; the tool does not follow exactly."""
 
 
-def _cholesky_solve(a: list[list[float]], b: list[float]) -> tuple[list[float], float]:
-    """Solve a x = b for a symmetric positive matrix (destroyed); also sqrt(det a)."""
-    n = len(b)
-    root = 1.0
-    for i in range(n):
-        row = a[i]
-        for j in range(i):
-            other = a[j]
-            s = row[j]
-            for k in range(j):
-                s -= row[k] * other[k]
-            row[j] = s / other[j]
-        s = row[i]
-        for k in range(i):
-            s -= row[k] * row[k]
-        row[i] = math.sqrt(s if s > _FLOOR else _FLOOR)
-        root *= row[i]
-    x = b[:]
-    for i in range(n):
-        row = a[i]
-        s = x[i]
-        for k in range(i):
-            s -= row[k] * x[k]
-        x[i] = s / row[i]
-    for i in range(n - 1, -1, -1):
-        s = x[i]
-        for k in range(i + 1, n):
-            s -= a[k][i] * x[k]
-        x[i] = s / a[i][i]
-    return x, root
+def _solved(pose: Pose, damping: float, wanted: list[float]) -> tuple[list[float], float]:
+    """(J J^T + damping^2 I)^-1 wanted, and sqrt(det) of that matrix."""
+    low = factor(_gram(pose, damping))
+    return backward(low, forward(low, wanted)), root_determinant(low)
 
 
 def _gram(pose: Pose, damping: float) -> list[list[float]]:
@@ -93,12 +67,12 @@ def solve_rates(chain: Chain, pose: Pose, q_rad: Vec, v_m_s: Vec, w_rad_s: Vec) 
     )
     drift_v, drift_w = twist(pose, posture)
     wanted = [a - b for a, b in zip(v_m_s + w_rad_s, drift_v + drift_w, strict=True)]
-    y, manipulability = _cholesky_solve(_gram(pose, 0.0), wanted)
+    y, manipulability = _solved(pose, 0.0, wanted)
     singular = manipulability < MANIPULABILITY_MIN
     if singular:
         ratio = manipulability / MANIPULABILITY_MIN
         damping = DAMPING_MAX * math.sqrt(1.0 - ratio * ratio)
-        y, _ = _cholesky_solve(_gram(pose, damping), wanted)
+        y, _ = _solved(pose, damping, wanted)
     raw = [
         rate + sum([c * s for c, s in zip(column, y, strict=True)])
         for rate, column in zip(posture, pose.columns, strict=True)

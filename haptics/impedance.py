@@ -9,52 +9,11 @@ by the arm's box. Everything in the probe frame; SI units. Plain floats: see hap
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from haptics.cholesky import Rows, backward, factor, forward
 from haptics.dynamics import Dynamics
 from haptics.vec import Vec, apply_transposed
-
-_FLOOR = 1e-9
-Rows = list[list[float]]
-
-
-def _factor(a: Rows) -> Rows:
-    """Cholesky factor of a symmetric positive matrix given by its lower triangle (in place)."""
-    for i, row in enumerate(a):
-        for j in range(i):
-            other = a[j]
-            s = row[j]
-            for k in range(j):
-                s -= row[k] * other[k]
-            row[j] = s / other[j]
-        s = row[i]
-        for k in range(i):
-            s -= row[k] * row[k]
-        row[i] = math.sqrt(s if s > _FLOOR else _FLOOR)
-    return a
-
-
-def _forward(low: Rows, b: Vec) -> list[float]:
-    """Solve L x = b."""
-    x = list(b)
-    for i, row in enumerate(low):
-        s = x[i]
-        for k in range(i):
-            s -= row[k] * x[k]
-        x[i] = s / row[i]
-    return x
-
-
-def _backward(low: Rows, x: list[float]) -> list[float]:
-    """Solve L^T y = x (in place)."""
-    n = len(low)
-    for i in range(n - 1, -1, -1):
-        s = x[i]
-        for k in range(i + 1, n):
-            s -= low[k][i] * x[k]
-        x[i] = s / low[i][i]
-    return x
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +53,14 @@ def tool_space(found: Dynamics) -> ToolSpace:
         [apply_transposed(rot, c[3:]) + apply_transposed(rot, c[:3]) for c in found.pose.columns]
     )
     drift = apply_transposed(rot, found.drift[3:]) + apply_transposed(rot, found.drift[:3])
-    low = _factor([list(row) for row in found.mass])
+    low = factor([list(row) for row in found.mass])
     # With M = L L^T the rows of J L^-T are L^-1 times the rows of J.
-    halves = [_forward(low, row) for row in zip(*columns, strict=True)]
+    halves = [forward(low, row) for row in zip(*columns, strict=True)]
     gram = [
         [sum([a * b for a, b in zip(halves[i], halves[j], strict=True)]) for j in range(i + 1)]
         for i in range(6)
     ]
-    return ToolSpace(columns, drift, _factor(gram), found)
+    return ToolSpace(columns, drift, factor(gram), found)
 
 
 def torques(space: ToolSpace, acceleration: Vec, effort: Vec, posture: Vec) -> Vec:
@@ -115,7 +74,7 @@ def torques(space: ToolSpace, acceleration: Vec, effort: Vec, posture: Vec) -> V
     """
     pulled = space.twist(posture)
     needed = tuple([a - d - p for a, d, p in zip(acceleration, space.drift, pulled, strict=True)])
-    moving = _backward(space.factor, _forward(space.factor, needed))
+    moving = backward(space.factor, forward(space.factor, needed))
     wrench = [a + b for a, b in zip(moving, effort, strict=True)]
     inertial = _times_mass(space.dynamics.mass, posture)
     return tuple(
