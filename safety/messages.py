@@ -376,8 +376,6 @@ class GuardReport:
 
 MAX_EVENTS = 4
 MAX_FRAMES = 4
-LATENESS_BYTES = 1280
-"""Size of a packed histogram (`transport/local/lateness.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,37 +457,6 @@ class ServoStep:
     outputs: ServoOutputs
 
 
-@dataclass(frozen=True, slots=True)
-class LoopTiming:
-    """Arm box, servo and guard to supervisor and record, once per second: are we on time?
-
-    Counts and figures are those since the start of the process; -1: nothing counted yet.
-    """
-
-    stamp_ns: int
-    period_ns: int
-    cycles: int
-    overruns: int
-    """Cycles that were skipped because the one before was too late."""
-    late_p50_us: float
-    """Lateness: from the due time of a cycle to its first instruction."""
-    late_p99_us: float
-    late_p999_us: float
-    late_max_us: float
-    busy_p50_us: float
-    """Work of a cycle, preemption included."""
-    busy_p99_us: float
-    busy_max_us: float
-    collections: int
-    """Garbage collections since the loop started; the collector is off, so 0 is expected."""
-    asked: bool
-    """Real-time rights were asked for; the next three say what was granted."""
-    fifo: bool
-    locked: bool
-    pinned: bool
-    late_counts: Annotated[bytes, LATENESS_BYTES]
-
-
 ARM_STATE = Layout(ArmState)
 ARM_COMMAND = Layout(ArmCommand)
 ENABLE = Layout(EnableSignal)
@@ -502,4 +469,3 @@ GUARD_EVENT = Layout(GuardEvent)
 GUARD_REPORT = Layout(GuardReport)
 GUARD_STEP = Layout(GuardStep)
 SERVO_STEP = Layout(ServoStep)
-LOOP_TIMING = Layout(LoopTiming)

@@ -13,6 +13,7 @@ from safety import messages as m
 from safety.layout import Layout
 from transport.local import mailbox
 from transport.local.ring import RingReader, RingWriter
+from transport.local.timing import LOOP_TIMING
 
 LOG_BYTES = 4096
 """Largest snapshot or note in a log ring."""
@@ -60,7 +61,7 @@ NOTERS = ("supervisor", "arm", "servo", "guard", "gateway", "media", "keys")
 NOTES = {name: Channel(f"{name}.notes", name, "record", LOG_BYTES, 64) for name in NOTERS}
 """`stamp_ns i64` + UTF-8 JSON: session changes, errors, exits."""
 
-TIMING = {name: _box(f"{name}.timing", m.LOOP_TIMING, name, "gateway record cli")
+TIMING = {name: _box(f"{name}.timing", LOOP_TIMING, name, "gateway record cli")
           for name in ("arm", "servo", "guard")}  # fmt: skip
 """How late each control loop wakes, and which rights it has."""
 

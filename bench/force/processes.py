@@ -18,11 +18,12 @@ from bench.force.spec import Law, Spec
 from bench.kit.bench import BenchError
 from safety.enable import answer
 from safety.limits import Limits
-from safety.messages import SERVO_STEP, ArmState, EnableSignal, LoopTiming, Permit, ServoReport
+from safety.messages import SERVO_STEP, ArmState, EnableSignal, Permit, ServoReport
 from safety.states import ContactState
 from teleop import channels
 from teleop.config import Arm, Config, Rates, write_run
 from transport.local.clock import now_ns, sleep_until
+from transport.local.timing import LoopTiming
 
 DRIVER = {Law.VELOCITY: "sim", Law.TORQUE: "sim-torque"}
 MODULES = {"arm": "robot_sim.box", "servo": "teleop.servo"}

@@ -16,9 +16,9 @@ from bench.force.scenarios import START_S as HAND_START_S
 from bench.force.spec import Spec
 from bench.kit.bench import BenchError
 from bench.kit.model import Figure, Measured, Series
-from safety.messages import LoopTiming
 from safety.states import ContactState
 from transport.local.lateness import between, percentiles_us, unpacked
+from transport.local.timing import LoopTiming
 
 MEAN_S = 0.02
 """Both sides are judged by the arm's own sensor (noise 0.05 N), averaged over this."""

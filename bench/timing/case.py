@@ -15,12 +15,12 @@ from bench.kit.cpu import read_process
 from bench.latency.chromium import need_chromium
 from bench.pages.browser import launch, open_page
 from bench.pages.demo import Demo, wait_for
-from safety.messages import LoopTiming
 from safety.states import State
 from teleop import channels
 from transport.local.clock import now_ns, sleep_until
 from transport.local.lateness import between, unpacked
 from transport.local.mailbox import Mailbox
+from transport.local.timing import LoopTiming
 
 LOOPS = ("arm", "servo", "guard")
 START_S = 30.0

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from safety.limits import Limits
-from safety.messages import ArmState, GuardReport, LoopTiming, MediaStatus, ServoReport
+from safety.messages import ArmState, GuardReport, MediaStatus, ServoReport
 from teleop import channels
 from teleop.gateway.view import Facts
 from transport.local.mailbox import Mailbox
+from transport.local.timing import LoopTiming
 from transport.multilink import LinkQuality
 from transport.percentile import LatencyWindow
 

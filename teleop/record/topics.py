@@ -11,6 +11,7 @@ from safety import messages as m
 from teleop import channels
 from teleop.channels import Channel
 from teleop.record.describe import Field, command_fields, fields_of, schema_json, struct_format
+from transport.local.timing import LoopTiming
 
 PACKED = "teleop-struct"
 """Message and schema encoding of packed messages: the schema is JSON, see `describe.py`."""
@@ -55,7 +56,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("frame_stamp", "FrameStamp", channels.FRAME_STAMPS, 8, lambda: fields_of(m.FrameStamp)),
     Topic("media_status", "MediaStatus", channels.MEDIA_STATUS, 8,
           lambda: fields_of(m.MediaStatus)),
-    *(Topic(f"{name}_timing", "LoopTiming", channel, 0, lambda: fields_of(m.LoopTiming))
+    *(Topic(f"{name}_timing", "LoopTiming", channel, 0, lambda: fields_of(LoopTiming))
       for name, channel in channels.TIMING.items()),
     *(Topic("note", "Note", channel, 0, None, name) for name, channel in channels.NOTES.items()),
 )  # fmt: skip

@@ -6,9 +6,9 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from safety.messages import LoopTiming
 from teleop import channels
 from transport.local.lateness import between, percentiles_us, unpacked
+from transport.local.timing import LoopTiming
 
 LOOPS = ("servo", "guard", "arm")
 SPAN_NS = 10_000_000_000

@@ -10,7 +10,6 @@ import pytest
 
 from bench.timing.bench import TARGETS, case_of, measured, plan
 from bench.timing.case import LOOPS, LoopSpan, Outcome, Spec
-from safety.messages import LOOP_TIMING, LoopTiming
 from teleop import channels
 from teleop.config import Config, Video
 from teleop.supervisor import preflight
@@ -19,6 +18,7 @@ from teleop.supervisor.status import StatusReader
 from teleop.supervisor.timing import LoopTimes, Window, refused
 from transport.local.clock import now_ns
 from transport.local.lateness import Histogram, percentiles_us
+from transport.local.timing import LOOP_TIMING, LoopTiming
 
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
 

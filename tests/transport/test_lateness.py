@@ -11,14 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from safety.messages import LATENESS_BYTES, LOOP_TIMING
 from transport.local import lateness, mailbox
 from transport.local.clock import now_ns
-from transport.local.lateness import BINS, Histogram, between, bin_of, percentiles_us, unpacked
+from transport.local.lateness import (
+    BINS,
+    COUNTS_BYTES,
+    Histogram,
+    between,
+    bin_of,
+    percentiles_us,
+    unpacked,
+)
 from transport.local.loop import Cycle
 from transport.local.mailbox import Mailbox
 from transport.local.realtime import NOT_ASKED, RealTime, absolute_sleeper
-from transport.local.timing import TimingTeller
+from transport.local.timing import LOOP_TIMING, TimingTeller
 
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
 
@@ -44,10 +51,10 @@ def test_no_duration_breaks_a_histogram() -> None:
     assert sum(histogram.counts) == histogram.total == 2003
     assert histogram.max_ns == 1 << 80
     assert unpacked(histogram.packed()) == histogram.counts
-    assert len(histogram.packed()) == LATENESS_BYTES
+    assert len(histogram.packed()) == COUNTS_BYTES
 
 
-@pytest.mark.parametrize("size", [0, LATENESS_BYTES - 1, LATENESS_BYTES + 8])
+@pytest.mark.parametrize("size", [0, COUNTS_BYTES - 1, COUNTS_BYTES + 8])
 def test_a_histogram_of_another_size_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="bytes"):
         unpacked(bytes(size))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from safety.messages import LATENESS_BYTES, LOOP_TIMING, LoopTiming
+from safety.layout import Layout
 from transport.local.lateness import COUNTS_BYTES
 from transport.local.loop import Cycle
 from transport.local.mailbox import Mailbox
@@ -12,7 +14,40 @@ from transport.local.realtime import RealTime, collections
 
 TELL_NS = 1_000_000_000
 SHARES = (0.5, 0.99, 0.999)
-assert COUNTS_BYTES == LATENESS_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class LoopTiming:
+    """Arm box, servo and guard to supervisor and record, once per second: are we on time?
+
+    Counts and figures are those since the start of the process; -1: nothing counted yet.
+    """
+
+    stamp_ns: int
+    period_ns: int
+    cycles: int
+    overruns: int
+    """Cycles that were skipped because the one before was too late."""
+    late_p50_us: float
+    """Lateness: from the due time of a cycle to its first instruction."""
+    late_p99_us: float
+    late_p999_us: float
+    late_max_us: float
+    busy_p50_us: float
+    """Work of a cycle, preemption included."""
+    busy_p99_us: float
+    busy_max_us: float
+    collections: int
+    """Garbage collections since the loop started; the collector is off, so 0 is expected."""
+    asked: bool
+    """Real-time rights were asked for; the next three say what was granted."""
+    fifo: bool
+    locked: bool
+    pinned: bool
+    late_counts: Annotated[bytes, COUNTS_BYTES]
+
+
+LOOP_TIMING = Layout(LoopTiming)
 
 
 class TimingTeller:
