@@ -45,17 +45,11 @@ class Session:
         self.demo.bedside.send(b"s")
         wait_for("stop tested", lambda: self.demo.guard.stop_tested)
         self.bedside.locator("#declare-probe").click()
-        self.answer_mark()
-        wait_for("QUALIFIED", self.demo.in_state(State.QUALIFIED))
-        wait_for("ARMED", self.allow)
+        wait_for("ARMED", self.allow, 90)
 
     def allow(self) -> bool:
-        """The bedside presses "allow motion" once more, unless it is allowed."""
-        guard = self.demo.guard
-        if guard.state != State.ARMED:
-            self.bedside.locator("#allow").click()
-            wait_for("guard heard it", lambda: self.demo.guard.cycle > guard.cycle + 100)
-        return self.demo.guard.state == State.ARMED
+        """Whether motion is allowed; else do the step that leads there."""
+        return self._next(self.demo.guard.state == State.ARMED)
 
     def press(self) -> None:
         """Hold the deadman, with the focus on the page."""
@@ -76,12 +70,15 @@ class Session:
 
     def moves(self) -> bool:
         """Whether the arm may move; else do the step that the pages name, as people would."""
-        guard = self.demo.guard
-        if guard.state in (State.ACTIVE, State.DEGRADED):
-            return True
-        STEPS.get(guard.step, Session._look)(self)
-        wait_for("guard heard it", lambda: self.demo.guard.cycle > guard.cycle + 60)
-        return False
+        return self._next(self.demo.guard.state in (State.ACTIVE, State.DEGRADED))
+
+    def _next(self, done: bool) -> bool:
+        """Unless `done`, do what the pages ask for, and give guard the time to hear of it."""
+        if not done:
+            guard = self.demo.guard
+            STEPS.get(guard.step, Session._look)(self)
+            wait_for("guard heard it", lambda: self.demo.guard.cycle > guard.cycle + 60)
+        return done
 
     def _look(self) -> None:
         """Nothing to do but wait."""

@@ -65,20 +65,6 @@ def mark(console: Page, name: str, depth_m: float) -> None:
     console.mouse.click(x, y)
 
 
-def moving(session: Session) -> bool:
-    """Whether the hand counts; after a HOLD (a loaded machine) both people begin again."""
-    state = session.demo.guard.state
-    if state in (State.ACTIVE, State.DEGRADED):
-        return True
-    session.release()
-    if state != State.ARMED:
-        session.allow()
-    session.press()
-    cycle = session.demo.guard.cycle
-    wait_for("the press arrives", lambda: session.demo.guard.cycle > cycle + 200)
-    return False
-
-
 def drive(session: Session, key: str, done: Callable[[], bool]) -> None:
     """Hold Space and a key until `done`; begin the press anew when nothing moves for a while."""
     keyboard, last = session.console.keyboard, (-1.0, 0)
@@ -88,7 +74,7 @@ def drive(session: Session, key: str, done: Callable[[], bool]) -> None:
         guard, depth_m = session.demo.guard, session.demo.arm.needle_depth_m
         if abs(depth_m - last[0]) > 1e-5:
             last = (depth_m, guard.cycle)
-        if not moving(session) or guard.cycle > last[1] + STUCK_CYCLES:
+        if not session.moves() or guard.cycle > last[1] + STUCK_CYCLES:
             keyboard.up(key)  # after a block the robot wants to see that "advance" is let go
             wait_for("key is up", lambda: session.demo.guard.cycle > guard.cycle + 200)
             keyboard.down(key)
@@ -110,7 +96,7 @@ def test_plan_confirm_advance_abort_withdraw_report(people: Session) -> None:
     wait_for("clear", lambda: demo.guard.contact == Contact.NONE)
     people.answer_mark()
     wait_for("ARMED", people.allow, 60)
-    wait_for("3 N", lambda: moving(people) and demo.servo.force_filtered_n >= 3.0, 90)
+    wait_for("3 N", lambda: people.moves() and demo.servo.force_filtered_n >= 3.0, 90)
     wait_for("planning", lambda: data(console, "needle-stage", "stage") == "PLAN")
     mark(console, "target", 0.105)
     mark(console, "entry", 0.047)
