@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import tempfile
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -218,11 +219,8 @@ def recording(data: bytes) -> None:
     """A recording, whole or cut off."""
 
     def read(path: Path) -> None:
-        try:
-            for _ in open_recording(path).messages():
-                pass
-        except RecordingError:
-            return
+        with contextlib.suppress(RecordingError):
+            deque(open_recording(path).messages(), maxlen=0)
 
     _with_file(data, ".mcap", read)
 

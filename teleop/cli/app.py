@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from teleop.cli import options as o
 from teleop.cli.audit_app import audit_app
 from teleop.cli.whatif import EXAMPLES as WHATIF_EXAMPLES
 from teleop.cli.whatif import whatif
@@ -62,55 +63,20 @@ def root(
     "teleop demo --source clip.dcm  |  teleop demo --auto 60"
 )
 def demo(
-    auto: Annotated[
-        float,
-        typer.Option(min=0, max=86400, metavar="SECONDS",
-                     help="No people: a scripted expert and nurse scan for SECONDS over the same "
-                     "WebRTC path; prints what was measured, fails if the scan failed."),
-    ] = 0.0,
-    trajectory: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="With --auto: the hand motion of this tracked sequence "
-                     "(.igs.mha), scaled onto the patient."),
-    ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option(metavar="FILE|sample|sim", help="Ultrasound picture: the simulator, the real "
-                     "clip that is included (sample), a video, an image folder, a DICOM clip, a "
-                     "tracked sequence, or /dev/videoN."),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Configuration (TOML); see check-config.")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port of the pages; 0: any free one.")
-    ] = None,
-    bedside_input: Annotated[
-        str | None,
-        typer.Option(metavar="PATH", help="Bedside stop that does not pass through the network: "
-                     "tty, pty, evdev device or Unix socket. Default: a key in this terminal."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every simulated randomness.")] = None,
-    record: Annotated[bool | None, typer.Option("--record/--no-record", help="Record.")] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder of recordings (default: runs) and site state."),
-    ] = None,
-    lang: Annotated[
-        str | None, typer.Option(metavar="en|zh", help="Language of this output.")
-    ] = None,
-    consent: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Consent of the patient (teleop audit consent); a "
-                     "simulated arm makes a simulated one."),
-    ] = None,
-    insecure_lan: Annotated[
-        bool, typer.Option("--insecure-lan", help="Serve other machines without encryption.")
-    ] = False,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="One JSON object per line instead of text.")
-    ] = False,
-) -> None:  # fmt: skip
+    auto: o.AutoSeconds = 0.0,
+    trajectory: o.Trajectory = None,
+    source: o.PictureSource = None,
+    config: o.ConfigFile = None,
+    port: o.Port = None,
+    bedside_input: o.BedsideInput = None,
+    seed: o.Seed = None,
+    record: o.Record = None,
+    out: o.OutFolder = None,
+    lang: o.Language = None,
+    consent: o.ConsentFile = None,
+    insecure_lan: o.InsecureLan = False,
+    json_lines: o.JsonLines = False,
+) -> None:
     """Run everything here: simulated arm and patient, both pages, the safety guard.
 
     Prints two addresses with one-time codes and a live line that says what to do next.
@@ -134,32 +100,14 @@ def demo(
     "teleop console --handle sim --auto 20 --run RUN_FOLDER"
 )
 def console(
-    address: Annotated[
-        str, typer.Argument(help="Console address with its code, as `teleop demo` shows it.")
-    ] = "",
-    handle: Annotated[str, typer.Option(metavar="NAME", help="Haptic handle to use.")] = "sim",
-    run: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Instead of an address: run folder of a demo here."),
-    ] = None,
-    keys: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="The site's key source: a file of pre-shared keys, or "
-            "the socket of a key service.",
-        ),
-    ] = None,
-    motion_scale: Annotated[
-        float, typer.Option(min=0.2, max=1.0, help="Robot motion per grip motion.")
-    ] = 0.5,
-    force_scale: Annotated[
-        float, typer.Option(min=0.3, max=1.0, help="Felt force per robot force.")
-    ] = 0.5,
-    auto: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Handle sim: a simulated person.")
-    ] = 0.0,
-    lang: Annotated[str, typer.Option(metavar="en|zh", help="Language of this output.")] = "en",
+    address: o.ConsoleAddress = "",
+    handle: o.HandleName = "sim",
+    run: o.RunInstead = None,
+    keys: o.KeySource = None,
+    motion_scale: o.MotionScale = 0.5,
+    force_scale: o.ForceScale = 0.5,
+    auto: o.SimulatedPerson = 0.0,
+    lang: o.OutputLanguage = "en",
 ) -> None:
     """Drive with a haptic handle: feel the contact, see the picture in a window of its own.
 
@@ -189,7 +137,7 @@ def invite(
     device: Annotated[
         str, typer.Option(metavar="KEY", help="Only this device key may use it.")
     ] = "",
-    json_wanted: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    json_wanted: o.Json = False,
 ) -> None:
     """Print a fresh single-use address for a running session.
 
@@ -230,7 +178,7 @@ def enrol(
 
 @app.command(epilog="Example:  teleop info runs/2026-01-31T120000Z_demo.mcap")
 def info(
-    file: Annotated[Path, typer.Argument(help="Recording (.mcap, or .mcap.part after a crash).")],
+    file: o.Recording,
     json_wanted: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
 ) -> None:
     """Show what is in a recording: topics, rates, states, causes, what is missing."""
@@ -241,7 +189,7 @@ def info(
 
 @app.command(epilog="Example:  teleop replay runs/2026-01-31T120000Z_demo.mcap")
 def replay(
-    file: Annotated[Path, typer.Argument(help="Recording (.mcap, or .mcap.part after a crash).")],
+    file: o.Recording,
     json_wanted: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
     """Feed the recorded inputs through the same safety and control code; compare every decision.
@@ -256,7 +204,7 @@ def replay(
 
 @export_app.command("csv", epilog="Example:  teleop export csv runs/demo.mcap -o tables")
 def export_as_csv(
-    file: Annotated[Path, typer.Argument(help="Recording (.mcap, or .mcap.part after a crash).")],
+    file: o.Recording,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="DIR", help="Folder (default: beside the recording)."),
@@ -317,7 +265,7 @@ def zero_force(
 @app.command("check-config", epilog="Example:  teleop check-config site.toml")
 def check_config(
     file: Annotated[Path, typer.Argument(help="Configuration (TOML).")],
-    json_wanted: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    json_wanted: o.Json = False,
 ) -> None:
     """Check a configuration file: names, ranges, limits, files it points to.
 
@@ -330,7 +278,7 @@ def check_config(
 
 @app.command(epilog="Examples:  teleop doctor  |  teleop doctor --quick --json")
 def doctor(
-    json_wanted: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    json_wanted: o.Json = False,
     quick: Annotated[bool, typer.Option("--quick", help="1 s loop test instead of 5 s.")] = False,
 ) -> None:
     """Check everything on this machine that can be wrong; the fix stands on the next line.

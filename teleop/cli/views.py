@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -36,7 +37,7 @@ class Bedside:
     """A scripted nurse holds it."""
 
 
-class TextView:
+class TextView(ABC):
     """Sentences and tables; the base of the two views for people."""
 
     def __init__(self, texts: Texts, bedside: Bedside, console: Console | None = None) -> None:
@@ -105,9 +106,9 @@ class TextView:
             return ""
         return f"{self._texts('cli.next')} {self._texts(f'step.{status.step}')}"
 
+    @abstractmethod
     def status(self, status: Status) -> None:
         """Show the present state."""
-        raise NotImplementedError
 
     def ended(self, event: Ended) -> None:
         """Print why a process ended."""
