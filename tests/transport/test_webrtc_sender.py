@@ -20,11 +20,12 @@ from aiortc.rtp import (
 )
 from video_harness import WAIT_S, Sender, only_loopback, run, viewers_of
 
+from transport.local.clock import now_ns
 from transport.redundancy import Duplicates
 from transport.webrtc.decode import Picture
 from transport.webrtc.patches.extensions import PatchError
 from transport.webrtc.patches.sender import Wire, _Reports
-from transport.webrtc.stream import HISTORY, SentPicture
+from transport.webrtc.stream import HISTORY, REPEAT_NS, SentPicture
 from transport.webrtc.video import Delivery
 
 MS = 1_000_000
@@ -41,14 +42,20 @@ def _stream(sender: Sender) -> Any:
     return peer.stream
 
 
-def _capture(sender: Sender) -> list[bytes]:
-    """SRTP packets that leave from now on, in order; they do leave."""
+def _capture(sender: Sender, *timestamps: int) -> list[bytes]:
+    """SRTP packets that leave from now on, in order; they do leave.
+
+    Sender reports (RFC 5761: payload types 64 to 95) are left out, they leave by the clock; with
+    `timestamps` also the packets, and the copies still on their way, of all other pictures.
+    """
     seen: list[bytes] = []
     wire = _stream(sender)._wire
     put = wire.put
 
     def noted(protected: bytes) -> None:
-        seen.append(protected)
+        stamp = int.from_bytes(protected[4:8], "big")
+        if not 64 <= protected[1] & 0x7F <= 95 and (not timestamps or stamp in timestamps):
+            seen.append(protected)
         put(protected)
 
     wire.put = noted
@@ -84,8 +91,7 @@ def test_pacing_spreads_a_picture_and_keeps_the_order() -> None:
         sender = Sender(Delivery(Duplicates.ON, 1.0, 2.0))
         async with viewers_of(sender, 1) as (viewer,):
             await sender.show(viewer)
-            await asyncio.sleep(0.02)  # what was sent before has left, copies too
-            seen = _capture(sender)
+            seen = _capture(sender, 1)
             (peer,) = sender.peers._peers.values()
             stream = _stream(sender)
             stream.send(_big(sender), 1, peer._shaping())
@@ -110,8 +116,7 @@ def test_packets_of_two_pictures_are_never_mixed() -> None:
         sender = Sender(Delivery(Duplicates.ON, 1.0, 2.0))
         async with viewers_of(sender, 1) as (viewer,):
             await sender.show(viewer)
-            await asyncio.sleep(0.02)  # what was sent before has left, copies too
-            seen = _capture(sender)
+            seen = _capture(sender, 1, 2, 3)
             (peer,) = sender.peers._peers.values()
             stream = _stream(sender)
             for timestamp in (1, 2, 3):  # the loop is late: all are due at once
@@ -150,7 +155,9 @@ def test_a_stuck_link_gets_no_new_pictures_until_a_keyframe() -> None:
     run(scenario)
 
 
-def test_requests_are_answered_from_a_long_history_but_not_in_a_flood() -> None:
+def test_requests_are_answered_from_a_long_history_but_not_in_a_flood(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert HISTORY >= 512 > RTP_HISTORY_SIZE, "aiortc's own is shorter than a second of video"
 
     async def scenario() -> None:
@@ -164,11 +171,16 @@ def test_requests_are_answered_from_a_long_history_but_not_in_a_flood() -> None:
                 stream.send(_big(sender), 1, peer_shaping(sender))
             del seen[:]
             assert stream._wire.repair is not None, "a stream of its own for what is sent again"
+            at_ns = now_ns()
+            monkeypatch.setattr("transport.webrtc.stream.now_ns", lambda: at_ns)
             for _ in range(50):
                 stream.packet_missing(first)
             assert len(seen) == 1, "asked fifty times within five milliseconds"
             stream.packet_missing((first + 30_000) & 0xFFFF)
             assert len(seen) == 1, "never sent"
+            at_ns += REPEAT_NS
+            stream.packet_missing(first)
+            assert len(seen) == 2, "the answer was lost, too"
 
     def peer_shaping(sender: Sender) -> Any:
         (peer,) = sender.peers._peers.values()
