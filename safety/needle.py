@@ -21,7 +21,7 @@ from safety.transitions import mask
 MS = 1_000_000
 GOAL_UNIT_M = 1e-5
 """Unit of the depth in events: 10 um."""
-GOAL_MIN_M, GOAL_MAX_M = 0.005, 0.15
+GOAL_MIN_M, GOAL_MAX_M = 0.005, 0.16
 """A path shorter than that is no plan; the guide's travel ends there."""
 PLACE_M = 0.003
 PLACE_COS = math.cos(math.radians(3.0))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field, replace
 
+from bench.kit.bench import BenchError
 from bench.needle.picture import Frame
 from safety.limits import Limits
 from safety.messages import ArmState
@@ -100,8 +101,9 @@ class Guard:
         """Both people agreed on a plan of this depth from home."""
         arg = round(depth_m / GOAL_UNIT_M)
         self.needle.home = True
-        self.needle.propose(arg, self.arm.base_p_probe_m, self.arm.base_q_probe)
-        self.needle.confirm(arg)
+        agreed = self.needle.propose(arg, self.arm.base_p_probe_m, self.arm.base_q_probe)
+        if not (agreed and self.needle.confirm(arg)):
+            raise BenchError(f"guard refuses a plan of {depth_m} m: no patient of this bench")
 
     def take(self, now_ns: int, command: Asked) -> None:
         """A command arrived; older than the limit it is never used."""

@@ -3,7 +3,8 @@
 Ranges: haptics literature as in `robot_sim/needle/layers.py`; breathing 0.2 to 0.33 Hz with an
 organ motion of 3 to 12 mm against the probe (Lujan 1999 shape, irregular); curvature 0.2 to 1.6 /m
 (stiff biopsy needles 0.5 to 2); shaft in tissue 12 to 24 /m; targets 45 to 105 mm along the needle.
-Registration noise: 1 mm and 0.5 deg rms (norm) between guide and picture.
+The guide reaches 160 mm from home, 110 mm into the patient. Registration noise: 1 mm and 0.5 deg
+rms (norm) between guide and picture.
 """
 
 from __future__ import annotations

@@ -207,13 +207,13 @@ def planned(depth_m: float = 0.05) -> NeedleWatch:
 
 @pytest.mark.parametrize(
     ("arg", "good"),
-    [(499, False), (500, True), (15000, True), (15001, False), (-500, False)],
+    [(499, False), (500, True), (16000, True), (16001, False), (-500, False)],
 )
 def test_the_depths_that_are_plans(arg: int, good: bool) -> None:
     needle = NeedleWatch(home=True)
     assert needle.propose(arg, (0.5, 0.0, 0.2), DOWN_Q) is good
     assert (needle.plan == NeedlePlan.PROPOSED) is good
-    assert (GOAL_MIN_M, GOAL_MAX_M) == (0.005, 0.15)
+    assert (GOAL_MIN_M, GOAL_MAX_M) == (0.005, 0.16)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from safety.needle import GOAL_MAX_M
 from safety.states import Instrument, NeedlePlan
 from teleop.needle.aiming import slid, to_picture, to_tissue
 from teleop.needle.plan import PathRefusal, at_depth, beside, check, on_guide
@@ -40,7 +41,8 @@ def test_depth_and_offset_of_a_click() -> None:
         (path(entry=beside(0.047, 0.0061)), PathRefusal.ENTRY_OFF_GUIDE),
         (path(target=at_depth(0.055)), PathRefusal.TOO_SHORT),
         (path(target=at_depth(0.0301), entry=ENTRY), PathRefusal.TOO_SHORT),
-        (path(target=at_depth(0.149)), PathRefusal.TOO_DEEP),
+        (path(target=at_depth(GOAL_MAX_M - 0.0021)), PathRefusal.NONE),
+        (path(target=at_depth(GOAL_MAX_M - 0.0019)), PathRefusal.TOO_DEEP),
     ],
 )
 def test_a_path_must_fit_the_guide(proposed: NeedlePath, reason: PathRefusal) -> None:
@@ -73,7 +75,7 @@ def test_any_click_is_judged(a: float, b: float, c: float, d: float, e: float, f
     found = check(path((a, b), (c, d), (Avoid("bone", e, f, 0.01),)))
     assert math.isfinite(found.depth_m)
     if found.refused is PathRefusal.NONE:
-        assert 0.005 <= found.depth_m <= found.goal_m <= 0.15
+        assert 0.005 <= found.depth_m <= found.goal_m <= GOAL_MAX_M
         assert found.margin_bone_m >= 0.003
 
 

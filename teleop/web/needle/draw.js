@@ -6,7 +6,7 @@ const PLAN = "#4cc2ff";
 const SEEN = "#45d69a";
 const AVOID = { vessel: "#ff6b6b", bone: "#ffd34d" };
 const TARGET_RADIUS_M = 0.005;
-const GUIDE_TO_M = 0.15;
+const GUIDE_TO_M = 0.16;
 
 function line(context, from, to) {
   context.beginPath();
