@@ -6,6 +6,7 @@ exact state, runs, and sends one picklable answer back. Branches run one after t
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import traceback
@@ -44,6 +45,7 @@ def branch(world: World, ending: Callable[[World], T]) -> T:
 
 def _run_child(world: World, ending: Callable[[World], T], writer: int) -> None:
     """Run the ending in the child and leave without the parent's clean-up (`os._exit`)."""
+    gc.disable()  # it would touch, and so copy, every page of the parent; a branch is short
     code = 1
     try:
         data = pickle.dumps((True, ending(world)))

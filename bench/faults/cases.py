@@ -12,13 +12,13 @@ from bench.faults.spec import Kind, Spec
 from bench.faults.table import TABLE
 from bench.kit.model import Case, Param
 
-SINGLE_S, PAIR_S = 0.7, 0.3
+SINGLE_S, PAIR_S = 0.4, 0.15
 """Wall time of an injection on a modest core; for the time that is left."""
 WARM_S = 6.0
-SHARD = 500
+SHARD = 1000
 """Pairs per case: a run is parallel and resumable by cases."""
 SOAK_S = 900.0
-ATTACK_S = 4e-5
+ATTACK_S = 2e-5
 KINDS = 8
 
 

@@ -16,7 +16,8 @@ from safety.transitions import SEVERITY
 MS = 1_000_000
 BEFORE_NS = 100 * MS
 """The force before a fault is the largest of this time."""
-TAIL_S = 0.15
+TAIL_S = 0.08
+"""A pair is watched for so long after the later of its limits."""
 MOVES_M_S = 0.003
 """Across the probe axis; noise of a regulated probe stays below."""
 END_NS = 60 * MS
