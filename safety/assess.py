@@ -12,7 +12,7 @@ from safety.people import Wishes
 from safety.permit import Situation, needle_possible
 from safety.report import resumable
 from safety.states import Cause, Contact, Instrument, NeedlePlan, State
-from safety.transitions import BLOCKING, LINK_MASK, MOVING, PROCESS_MASK, mask
+from safety.transitions import BLOCKING, CAUSES, LINK_MASK, MOVING, PROCESS_MASK, mask
 
 SUSPECT = mask(
     Cause.SPEED_OVER_PERMIT,
@@ -25,6 +25,9 @@ SUSPECT = mask(
     Cause.POSE_INVALID,
 )
 """With these nothing but brakes: whoever would move the arm is not to be trusted, or not there."""
+OUTLASTED = mask(Cause.LINK_UNSTABLE, Cause.HOLD_TOO_LONG)
+"""A HOLD came to its end by time: nothing new is known of arm, servo, sensor or patient."""
+_OF_HOLD = mask(*(row.cause for row in CAUSES if row.moving == State.HOLD))
 NO_VIEW = mask(Cause.PICTURE_FROZEN, Cause.PICTURE_STALE, Cause.MEDIA_LOST, Cause.PICTURE_NOT_LIVE)
 """The expert did not see the live patient."""
 _ARMING = BLOCKING[State.ARMED] | BLOCKING[State.HOLD]
@@ -101,6 +104,11 @@ def facts(
     )
 
 
+def outlasted(latched: int) -> bool:
+    """A HOLD lasted too long, and nothing worse was latched with it."""
+    return bool(latched & OUTLASTED) and not latched & ~(OUTLASTED | _OF_HOLD)
+
+
 def situation(m: Memory, i: GuardInputs, contact: Contact, limits: Limits) -> Situation:
     """What the permit depends on, after the state machine has moved."""
     now = i.now_ns
@@ -120,6 +128,7 @@ def situation(m: Memory, i: GuardInputs, contact: Contact, limits: Limits) -> Si
         needle_goal_m=m.needle.goal_m if m.needle.plan == NeedlePlan.CONFIRMED else 0.0,
         image_fresh=0.0 <= image_ms <= limits.needle_image_ms,
         ending=bool(m.machine.latched & mask(Cause.SHUTDOWN, Cause.SUPERVISOR_LOST)),
+        outlasted=outlasted(m.machine.latched),
     )
     wanted = m.in_use.command.needle_v_m_s if m.in_use.valid else 1.0
     s.needle_released = m.needle.may_advance(needle_possible(s), wanted, i.arm)

@@ -73,9 +73,10 @@ def _transitions() -> list[str]:
     return [*head, *rows, ""]
 
 
-def _permit(state: State, contact: Contact) -> str:
+def _permit(state: State, contact: Contact, *, outlasted: bool) -> str:
     order = decide(Situation(state=state, contact=contact, able=True, in_state_ns=0,
-                             engaged_ns=10**10, recovered_ns=10**10, last_force_n=20.0),
+                             engaged_ns=10**10, recovered_ns=10**10, last_force_n=20.0,
+                             outlasted=outlasted),
                    Limits())  # fmt: skip
     if order.kind == PermitKind.NONE:
         return "brakes"
@@ -84,9 +85,13 @@ def _permit(state: State, contact: Contact) -> str:
 
 def _permits() -> list[str]:
     columns = (Contact.NONE, Contact.SKIN, Contact.NEEDLE_IN_TISSUE, Contact.UNKNOWN)
+    kinds = [(s, s.name, False) for s in State]
+    kinds.append((State.SAFE_STOP, "SAFE_STOP, a HOLD grown too long and no more", True))
     rows = [
-        f"| {s.name} | {SEVERITY[s]} | " + " | ".join(_permit(s, c) for c in columns) + " |"
-        for s in State
+        f"| {name} | {SEVERITY[s]} | "
+        + " | ".join(_permit(s, c, outlasted=outlasted) for c in columns)
+        + " |"
+        for s, name, outlasted in kinds
     ]
     return [
         "## What is permitted",

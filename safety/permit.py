@@ -20,7 +20,8 @@ AUTO_LIFT_NS = 3 * S
 
 COMPLIANT = (State.ARMED, State.HOLD)
 """The needle's own axis is braked, and the probe goes on following the skin: an arm that stood
-still would press with every breath and drag the shaft through what moves (docs/needle.md)."""
+still would press with every breath and drag the shaft through what moves (docs/needle.md). The same
+in a SAFE_STOP that is nothing but such a HOLD grown too long (`Situation.outlasted`)."""
 
 
 @dataclass(slots=True)
@@ -52,6 +53,8 @@ class Situation:
     """The newest presented picture is young enough to advance a needle by it."""
     ending: bool = False
     """The session ends: who controls the force will be gone soon."""
+    outlasted: bool = False
+    """All that was latched since motion was allowed is a HOLD, and that it lasted too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def decide(s: Situation, limits: Limits) -> Order:
         return BRAKE
     if s.state in (State.ACTIVE, State.DEGRADED):
         return _operate(s, limits)
-    if s.contact == Contact.NEEDLE_IN_TISSUE and s.state in COMPLIANT:
+    if s.contact == Contact.NEEDLE_IN_TISSUE and _compliant(s):
         return _regulate(_held_force_n(s, limits), limits)
     if s.contact not in (Contact.SKIN, Contact.NONE):
         return BRAKE
@@ -107,6 +110,11 @@ def decide(s: Situation, limits: Limits) -> Order:
     if s.state == State.SAFE_STOP:
         return _safe_stop(s, limits)
     return _regulate(_held_force_n(s, limits), limits)
+
+
+def _compliant(s: Situation) -> bool:
+    """The probe follows the skin, at the force that it had: no ramp, no lift, no withdrawal."""
+    return s.state in COMPLIANT or (s.state == State.SAFE_STOP and s.outlasted)
 
 
 def _operate(s: Situation, limits: Limits) -> Order:

@@ -15,7 +15,7 @@ from safety.states import Contact, Instrument, PermitKind, State
 
 DOMAINS: dict[str, Sequence[object]] = {
     **dict.fromkeys(("works", "discomfort", "lift", "live", "needle_released", "image_fresh",
-                     "ending"), BOTH),
+                     "ending", "outlasted"), BOTH),
     "contact": tuple(Contact),
     "instrument": tuple(Instrument),
     "in_state_ns": (0, 299 * MS, 300 * MS, S, 3 * S, 60 * S),
@@ -26,6 +26,7 @@ DOMAINS: dict[str, Sequence[object]] = {
 }  # fmt: skip
 _MOVING = (State.ACTIVE, State.DEGRADED)
 _STILL = (State.INIT, State.IDLE, State.CONNECTED, State.QUALIFIED, State.ESTOP)
+_FOLLOWING = (State.ARMED, State.HOLD)
 _NO_SIDEWAYS = (Contact.UNKNOWN, Contact.NEEDLE_IN_TISSUE)
 _EPSILON = 1e-9
 
@@ -80,7 +81,7 @@ def _basic(state: State, s: LazySituation, order: Order) -> dict[str, bool]:
     # The probe goes with the skin, so that a breath neither presses nor pulls at the shaft.
     follows = (
         contact == Contact.NEEDLE_IN_TISSUE
-        and state in (State.ARMED, State.HOLD)
+        and (state in _FOLLOWING or (state == State.SAFE_STOP and s.read("outlasted", False)))
         and order.kind == PermitKind.REGULATE
     )
     speeds = (order.v_max_m_s, order.v_contact_m_s, order.w_max_rad_s)

@@ -15,12 +15,26 @@ from harness import BEDSIDE, CONSOLE, MS, Rig, prepared
 
 from safety import messages as m
 from safety.limits import Limits
-from safety.states import Contact, EventKind, Instrument, PermitKind, Source, State
+from safety.states import Cause, Contact, EventKind, Instrument, PermitKind, Source, State
 
 LIMITS = Limits()
 MOVING = (State.ACTIVE, State.DEGRADED)
 LATCHED = (State.SAFE_STOP, State.FAULT, State.ESTOP)
 STOPPED = (State.HOLD, *LATCHED)
+BY_TIME = 1 << Cause.LINK_UNSTABLE | 1 << Cause.HOLD_TOO_LONG
+STOPS = sum(
+    1 << cause
+    for cause in (
+        Cause.BEDSIDE_STOP, Cause.BEDSIDE_ESTOP, Cause.FORCE_OVER_LIMIT,
+        Cause.FORCE_SENSOR_INVALID, Cause.INSTRUMENT_UNKNOWN, Cause.SPEED_OVER_PERMIT,
+        Cause.STANDSTILL_VIOLATED, Cause.ARM_SILENT, Cause.ARM_POWER_LOST, Cause.SERVO_LOST,
+        Cause.SERVO_IGNORES_PERMIT, Cause.BRAKE_FAILED, Cause.GUARD_OVERRUN,
+        Cause.GUARD_RESTARTED, Cause.SUPERVISOR_LOST, Cause.SHUTDOWN, Cause.EPOCH_STORE_FAILED,
+        Cause.INTERNAL_ERROR, Cause.SERVO_RESTARTED, Cause.ARM_RESTARTED,
+        Cause.CONTACT_POWER_OVER_LIMIT, Cause.POSE_INVALID,
+    )
+)  # fmt: skip
+"""Causes of a latched stop that are more than a HOLD grown too long."""
 RANK = {State.ACTIVE: 0, State.DEGRADED: 1, State.HOLD: 2, State.SAFE_STOP: 3,
         State.FAULT: 4, State.ESTOP: 5}  # fmt: skip
 
@@ -98,7 +112,10 @@ class Oracle:
             assert p.kind == PermitKind.REGULATE or p.v_max_m_s == 0.0
             if p.kind == PermitKind.REGULATE:  # the probe follows the skin, the axis is braked
                 assert r.contact == Contact.NEEDLE_IN_TISSUE
-                assert r.state in (State.ARMED, State.HOLD)
+                assert r.state in (State.ARMED, State.HOLD, State.SAFE_STOP)
+                if r.state == State.SAFE_STOP:  # a HOLD that lasted too long, and nothing worse
+                    assert r.causes & BY_TIME
+                    assert not r.causes & STOPS
                 assert p.needle_pivot_rad_s == 0.0
         if r.state != State.ACTIVE:
             assert not p.needle_advance

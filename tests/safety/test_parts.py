@@ -10,6 +10,7 @@ from harness import DOWN_Q, MS, arm_state
 
 from safety import permit, roles
 from safety.alarms import priority
+from safety.assess import outlasted
 from safety.bedside import BedsidePage, LiftButton, StopButton, StopTest
 from safety.consent import Consent
 from safety.contact import ContactWatch
@@ -36,7 +37,7 @@ from safety.states import (
     Step,
 )
 from safety.supervise import MotionWatch, across, probe_axis
-from safety.transitions import mask
+from safety.transitions import mask, reaction
 
 LIMITS = Limits()
 T0 = 10_000_000_000
@@ -85,6 +86,34 @@ def test_the_table_of_permits(state: State) -> None:
             assert order.needle_pivot_rad_s == 0.0
         else:
             assert order == permit.BRAKE
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_hold_that_only_lasted_too_long_goes_on_following_the_skin(state: State) -> None:
+    """With the needle in: the held force, no ramp, no lift, neither by a button nor by itself."""
+    lifts = replace(LIMITS, auto_lift=True)
+    s = situation(state, Contact.NEEDLE_IN_TISSUE, outlasted=True, lift=True, in_state_ns=60 * S)
+    if state == State.SAFE_STOP:
+        assert decide(s, lifts) == decide(replace(s, state=State.HOLD), LIMITS)
+        assert decide(s, lifts).f_max_n == LIMITS.regulate_force_n
+        assert decide(replace(s, last_force_n=3.0), lifts).f_max_n == 3.0
+    else:
+        assert decide(s, lifts) == decide(replace(s, outlasted=False), lifts)
+    assert decide(replace(s, contact=Contact.UNKNOWN), lifts).needle_advance is False
+    assert decide(replace(s, able=False), lifts) == permit.BRAKE
+    if state not in (State.ACTIVE, State.DEGRADED):
+        assert decide(replace(s, contact=Contact.UNKNOWN), lifts) == permit.BRAKE
+
+
+@pytest.mark.parametrize("cause", list(Cause)[1:])
+def test_what_makes_a_stop_more_than_a_hold_that_lasted_too_long(cause: Cause) -> None:
+    by_time = (Cause.LINK_UNSTABLE, Cause.HOLD_TOO_LONG)
+    harmless = reaction(State.ACTIVE, cause) == State.HOLD
+    for end in by_time:
+        assert outlasted(mask(end, Cause.COMMAND_AGE))
+        assert outlasted(mask(end) | mask(cause)) is (harmless or cause in by_time)
+    assert outlasted(mask(cause)) is (cause in by_time)
+    assert not outlasted(0)
 
 
 def test_lift_is_possible_where_the_design_says() -> None:

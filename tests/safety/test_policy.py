@@ -1034,6 +1034,31 @@ def test_a_declared_needle_counts_as_in_tissue_until_home_and_confirmed() -> Non
     assert rig.report.contact == Contact.NEEDLE_IN_TISSUE, "not home: not believed"
 
 
+@pytest.mark.parametrize(
+    ("then", "cause"),
+    [
+        (lambda rig: rig.send(EventKind.STOP, 1, Source.BEDSIDE_PAGE), Cause.BEDSIDE_STOP),
+        (lambda rig: setattr(rig, "force_n", float("nan")), Cause.FORCE_SENSOR_INVALID),
+        (lambda rig: setattr(rig, "supervisor", False), Cause.SUPERVISOR_LOST),
+    ],
+)
+def test_with_a_needle_in_a_link_that_stays_lost_closes_no_brakes_and_anything_else_does(
+    then: object, cause: Cause
+) -> None:
+    rig = Rig()
+    rig.to_active(Instrument.PROBE_NEEDLE)
+    rig.console_alive = False
+    rig.until(lambda out: out.report.state == State.SAFE_STOP, 2.0)
+    rig.run(5.0)
+    assert (permit(rig).kind, rig.report.alarm) == (PermitKind.REGULATE, Alarm.HIGH)
+    assert not braking(rig)
+    assert not permit(rig).needle_advance
+    then(rig)  # type: ignore[operator]
+    rig.until(lambda out: bool(out.report.causes & 1 << cause), 0.3)
+    assert (rig.state, permit(rig).kind) == (State.SAFE_STOP, PermitKind.NONE)
+    assert braking(rig)
+
+
 def test_a_replay_blocks_the_needle_but_not_the_probe() -> None:
     rig = Rig()
     rig.media = replace(rig.media, live=False)
