@@ -108,16 +108,18 @@ def console(
     force_scale: o.ForceScale = 0.5,
     auto: o.SimulatedPerson = 0.0,
     lang: o.OutputLanguage = "en",
+    json_wanted: o.Json = False,
 ) -> None:
     """Drive with a haptic handle: feel the contact, see the picture in a window of its own.
 
     The handle's force loop runs at 1 kHz beside the handle; the link only carries commands and
-    forces. Prints the address of the picture window and a status line. Ctrl-C lets go.
+    forces. Prints the address of the picture window, a status line, and at the end what was felt.
+    Ctrl-C lets go. With --auto the exit code says whether the contact was felt as it should be.
     """
     from teleop.cli.console import Wanted, run_handle
 
     code, message = run_handle(
-        Wanted(address, run, handle, motion_scale, force_scale, auto, lang, keys)
+        Wanted(address, run, handle, motion_scale, force_scale, auto, lang, keys, json_wanted)
     )
     if message:
         fail(message, code)

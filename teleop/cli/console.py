@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from teleop.cli.handleview import HandleJson, HandleTerminal
 from teleop.cli.text import Texts
 
 
@@ -20,6 +21,7 @@ class Wanted:
     auto_s: float
     language: str
     keys: Path | None = None
+    json_wanted: bool = False
 
 
 def run_handle(wanted: Wanted) -> tuple[int, str]:
@@ -59,4 +61,10 @@ def run_handle(wanted: Wanted) -> tuple[int, str]:
         auto_s=wanted.auto_s,
         audit=default_state_folder("console"),
     )
-    return run_console(options, Texts(wanted.language))
+    words = Texts(wanted.language)
+    show = HandleJson() if wanted.json_wanted else HandleTerminal(words)
+    result, problem = run_console(options, words, show)
+    if result is None:
+        return 1, problem
+    show.result(result)
+    return (0, "") if result["success"] is True else (1, words("handle.failure"))

@@ -2,6 +2,7 @@
 
 ConsoleError
 ├── HandleUnknownError   the handle is not in the table
+├── KeyRefusedError      the robot and this console agreed on no command key
 └── LoopError            the haptic loop ended
 """
 
@@ -18,3 +19,7 @@ class HandleUnknownError(ConsoleError):
 
 class LoopError(ConsoleError):
     """The haptic loop ended by itself."""
+
+
+class KeyRefusedError(ConsoleError):
+    """Robot and console agreed on no command key; the message is the reason that was given."""

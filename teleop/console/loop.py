@@ -114,15 +114,21 @@ class LoopShell:
         try:
             return self._handle.read(at_ns) if not self.failed else REST
         except HandleError as error:
-            self.failed = str(error)
+            self._fail(error)
             return REST
+
+    def _fail(self, error: HandleError) -> None:
+        """No force and no motion from here on; the console shows what we write."""
+        self.failed = str(error) or type(error).__name__
+        sys.stderr.write(f"{self.failed}\n")
+        sys.stderr.flush()
 
     def _render(self, force_n: Vec, at_ns: int) -> None:
         try:
             if not self.failed:
                 self._handle.render(force_n, at_ns)
         except HandleError as error:
-            self.failed = str(error)
+            self._fail(error)
 
     def _report(self, out: HandOut, at_ns: int, cycle: Cycle) -> HandSide:
         known = self._known

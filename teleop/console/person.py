@@ -24,6 +24,8 @@ class Person:
     def __init__(self) -> None:
         self.expert = Expert()
         self.finish = False
+        self.done_s = 0.0
+        """When the hand let go for good, in seconds of the session."""
 
     def look(self, now_ns: int, seen: Seen, mark: int | None) -> tuple[SimPerson, tuple[Act, ...]]:
         """What the hand means to do now, and which events the person causes."""

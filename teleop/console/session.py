@@ -11,9 +11,10 @@ import msgspec
 
 from haptics.bilateral.choice import Coupling
 from haptics.bilateral.mapping import Block
-from safety.states import Cause, State
+from safety.states import State
 from teleop.console.child import LoopProcess
-from teleop.console.errors import LoopError
+from teleop.console.errors import KeyRefusedError, LoopError
+from teleop.console.felt import FeltScore, Traffic
 from teleop.console.messages import (
     HAND_FILE,
     HAND_SIDE,
@@ -24,6 +25,7 @@ from teleop.console.messages import (
     HandSide,
     SimPerson,
 )
+from teleop.console.notices import Notices
 from teleop.console.person import Person
 from teleop.console.view import (
     NOTHING_SHOWN,
@@ -45,7 +47,7 @@ from transport.force_frame import ForceFrame, ForceFrameError, unpack
 from transport.identity import DeviceKey
 from transport.local.clock import now_ns
 from transport.local.mailbox import Mailbox, create
-from transport.schema import HEARTBEAT, HEARTBEAT_MAGIC, Role, Telemetry, Welcome
+from transport.schema import HEARTBEAT, HEARTBEAT_MAGIC, Refused, Role, Signal, Telemetry, Welcome
 
 COMMAND_NS = 5_000_000
 LOOK_S = 0.01
@@ -72,6 +74,13 @@ class Options:
     """Simulated person: how long to work; 0: a person holds the handle."""
 
 
+def first_cause(failure: BaseException) -> BaseException:
+    """The failure itself, or the first of a group of tasks that failed together."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
+
+
 class HandleSession:
     """Joins, couples, shows; ends with `close`."""
 
@@ -90,8 +99,7 @@ class HandleSession:
             lambda take: PageClient(
                 options.run_dir, Role.CONSOLE, take, options.door, options.device
             ),
-            self._on_heartbeat, self._on_telemetry, self._on_force,
-            self.audit.message if self.audit is not None else lambda _: None,
+            self._on_heartbeat, self._on_telemetry, self._on_force, self._on_message,
         )  # fmt: skip
         self.window = Window(self._on_seen, self._on_window_event)
         self.person = Person() if options.auto_s > 0.0 else None
@@ -100,6 +108,11 @@ class HandleSession:
         self.force: ForceFrame | None = None
         self.hand: HandSide | None = None
         self.unreadable = 0
+        self.felt = FeltScore(options.force_scale)
+        self.notices = Notices()
+        self._key_refused = ""
+        self._commands = self._force_frames = 0
+        self._first_ns = 0
         self._force_ns = 0
         self._seen_ns = 0
         self._eyes = Eyes()
@@ -140,14 +153,38 @@ class HandleSession:
             self.audit.close()
 
     def check(self) -> None:
-        """Raise what ended a part of the session."""
+        """Raise what ended a part of the session, and note what the person must know."""
         for task in self._tasks:
             if task.done() and not task.cancelled():
                 failure = task.exception()
                 if failure is not None:
-                    raise failure
+                    raise first_cause(failure)
         if self._process is not None and self._process.ended():
             raise LoopError(f"the haptic loop ended: {self._process.last_words()}")
+        key = self.link.page.command_key
+        refused = key.problem or self._key_refused
+        if refused and not key.agreements:
+            raise KeyRefusedError(refused)
+        self._note_troubles()
+
+    def _note_troubles(self) -> None:
+        if self.hand is not None and self.hand.reason is Block.HANDLE and self._process is not None:
+            self.notices.say("handle", "handle.failed", problem=self._process.last_words())
+        if self.block() is not Block.PATH:
+            self.notices.over("link", "handle.link_back")
+        elif self.link.heard_ns or self.link.problem:
+            self.notices.say("link", "handle.link_lost", problem=self.link.problem or "-")
+
+    def _on_message(self, message: Signal) -> None:
+        if self.audit is not None:
+            self.audit.message(message)
+        if not isinstance(message, Refused):
+            return
+        if message.reason == "key_refused" and not self.link.page.command_key.agreements:
+            self._key_refused = message.detail
+            return
+        key = f"refused.{message.reason}"
+        self.notices.say(key, key, detail=message.detail)
 
     def coupling(self) -> Coupling:
         """The coupling that is felt now."""
@@ -177,7 +214,7 @@ class HandleSession:
         try:
             telemetry = self._decoder.decode(data)
             self._shown = shown_of(telemetry)
-            Cause(telemetry.first_out)
+            self.felt.told(telemetry, deadman=self.hand is not None and self.hand.deadman)
             if self.audit is not None:
                 self.audit.telemetry(telemetry)
         except (msgspec.MsgspecError, ValueError):
@@ -194,6 +231,7 @@ class HandleSession:
             self.unreadable += 1
             return
         self.meter.frame(frame.number)
+        self._force_frames += 1
         newer = self.force is None or frame.stamp_ns > self.force.stamp_ns
         restarted = self.force is not None and frame.number < self.force.number - 1000
         if newer or restarted:
@@ -236,8 +274,12 @@ class HandleSession:
         if newest is None or self._composer is None:
             return
         self.hand = newest[1]
-        data = self._composer.compose(self.hand, now_ns())
+        at_ns = now_ns()
+        self.felt.add(at_ns, self.hand, self.force, self.coupling())
+        data = self._composer.compose(self.hand, at_ns)
         if data is not None:
+            self._first_ns = self._first_ns or at_ns
+            self._commands += 1
             self.link.send(data)
 
     async def _look_loop(self) -> None:
@@ -265,6 +307,13 @@ class HandleSession:
         self._to_person.write(means)
         for act in acts:
             await self.link.page.event(act.kind.name, act.arg)
+
+    def traffic(self) -> Traffic:
+        """What went over the link since the first command."""
+        seconds = (now_ns() - self._first_ns) / 1e9 if self._first_ns else 0.0
+        return Traffic(
+            seconds, self._commands, self._force_frames, self.meter.loss, self.unreadable
+        )
 
     async def _tell_loop(self) -> None:
         while True:

@@ -14,8 +14,6 @@ from transport.local.mailbox import Mailbox, create
 FACTS = HandleFacts("sim", 12.0, 3000.0, 0.15, simulated=True)
 STEP_S = 0.001
 CATCH_UP_STEPS = 20
-AWAY_M = -0.03
-"""Where the hand goes when it leaves the patient: 30 mm back from where the person began to."""
 STILL = SimPerson(False, 0.0, 0.0)
 
 

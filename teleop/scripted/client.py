@@ -55,6 +55,14 @@ class GatewayError(ClientError):
     """The gateway said no or spoke nonsense (theirs)."""
 
 
+class RefusedError(GatewayError):
+    """The gateway said no, with a reason of the text table (`refused.REASON`)."""
+
+    def __init__(self, role: Role, refused: Refused) -> None:
+        super().__init__(f"{role.value}: refused: {refused.reason} {refused.detail}".strip())
+        self.reason, self.detail = refused.reason, refused.detail
+
+
 class RunFolderError(ClientError):
     """The run folder lacks what a client needs (ours): is the demo running?"""
 
@@ -169,6 +177,11 @@ class PageClient:
                 ssl=door.trust,
             )
             self.welcome = await asyncio.wait_for(self._handshake(door.code), JOIN_TIMEOUT_S)
+        except aiohttp.ServerFingerprintMismatch as error:
+            raise GatewayError(
+                f"{self.role.value}: {origin} shows another certificate than its address names: "
+                "copy the address anew; if that does not help, somebody stands between"
+            ) from error
         except (aiohttp.ClientError, TimeoutError, KeyError) as error:
             raise GatewayError(f"{self.role.value}: cannot join {origin}: {error!r}") from error
         self._token = self.welcome.token
@@ -223,7 +236,7 @@ class PageClient:
         )
         while not isinstance(reply := await self._receive(), Welcome):
             if isinstance(reply, Refused):
-                raise GatewayError(f"{self.role.value}: refused: {reply.reason} {reply.detail}")
+                raise RefusedError(self.role, reply)
             self._on_message(reply)
         return reply
 
