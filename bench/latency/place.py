@@ -15,6 +15,7 @@ from bench.links.network import Network
 from bench.links.profiles import TRACES, ProfileError, Scenario, TraceOptions, scenario, streams
 from bench.links.report import EmulatorReport
 from bench.links.windows import with_interruptions
+from transport.impair import LinkProfile, PathProfile
 
 LOOPBACK = "loopback"
 """No emulation at all: both ends on 127.0.0.1."""
@@ -35,6 +36,8 @@ class Place:
     """Start the profile anew: its time 0 is the start of the measurement."""
     cut: Callable[[bool], None] = field(default=lambda gone: None)
     """Pull the cables of all links (True), or put them back."""
+    break_link: Callable[[LinkProfile, LinkProfile], None] = field(default=lambda up, down: None)
+    """Give every link other profiles: (console to robot, robot to console)."""
     note: str = ""
     in_time_share: float | None = None
     """% of a trace's packets that are themselves in time, in the window used."""
@@ -92,12 +95,16 @@ def place(profile: str, seconds: float, seed: int) -> Iterator[Place]:
         for link in range(len(chosen.links)):
             network.emulator.cut(link, up=gone, down=gone)
 
+    def break_link(up: LinkProfile, down: LinkProfile) -> None:
+        network.emulator.restart((PathProfile(up, down),) * len(chosen.links))
+
     def wrapper(executable: str) -> str:
         return str(network.wrapper(Side.CONSOLE, executable))
 
     made = Place(
         python[Side.ROBOT], python[Side.CONSOLE], tuple(network.addresses(Side.ROBOT)),
-        tuple(network.addresses(Side.CONSOLE)), wrapper, begin, cut, note, share,
+        tuple(network.addresses(Side.CONSOLE)), wrapper, begin, cut, break_link,
+        note, share,
     )  # fmt: skip
     try:
         yield made

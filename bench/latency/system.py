@@ -25,7 +25,6 @@ from bench.latency.video import wait, with_network
 from bench.pages.browser import open_page
 from bench.pages.demo import Demo, wait_for
 from bench.pages.people import Session
-from safety.states import State
 from teleop.record.errors import RecordingError
 from transport.local.clock import now_ns
 
@@ -180,7 +179,7 @@ def _drive_by_page(spec: SystemSpec, folder: Path, where: Place) -> list[Figure]
         meters = Meters(dict(session.demo.joined["pids"]))
         try:
             session.arm()
-            wait_for("the expert drives", lambda: _go_on(session), START_PATIENCE_S)
+            wait_for("the expert drives", session.moves, START_PATIENCE_S)
         except (AssertionError, TooLate) as error:  # what the pages show is the reason
             text = f"the session did not get to driving: {error}\n{session.story()}"
             raise BenchError(text) from error
@@ -194,7 +193,9 @@ def _drive_by_page(spec: SystemSpec, folder: Path, where: Place) -> list[Figure]
 
 
 def _sweep(session: Session, seconds: float) -> None:
-    """Keys to and fro, with the deadman held."""
+    """Keys to and fro, with the deadman held; after a stop, what the pages ask for."""
+    from playwright.sync_api import TimeoutError as TooLate
+
     turn_ns, key = now_ns(), KEYS[0]
     until_ns = turn_ns + round(seconds * 1e9)
     while now_ns() < until_ns:
@@ -203,22 +204,7 @@ def _sweep(session: Session, seconds: float) -> None:
             key = KEYS[1 - KEYS.index(key)]
             session.console.keyboard.down(key)
             turn_ns = now_ns() + round(STROKE_S * 1e9)
-        _go_on(session)
+        with contextlib.suppress(TooLate):  # a button that has just gone
+            session.moves()
         wait(0.1)
     session.console.keyboard.up(key)
-
-
-def _go_on(session: Session) -> bool:
-    """What people do when the arm does not follow: allow motion again, press again."""
-    from playwright.sync_api import TimeoutError as TooLate
-
-    state = session.demo.guard.state
-    if state in (State.ACTIVE, State.DEGRADED):
-        return True
-    if state is not State.ARMED:
-        with contextlib.suppress(TooLate):  # the button is not offered in every state
-            session.bedside.locator("#allow").click(timeout=500)
-    session.release()
-    session.press()
-    wait(0.3)
-    return False
