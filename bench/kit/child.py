@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import cast
 
 import msgspec
@@ -35,9 +37,15 @@ def measure(bench: Bench, case: Case, root_pid: int) -> CaseResult:
                       round(os.getloadavg()[0], 2))  # fmt: skip
 
 
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """SIGTERM takes along what the case has started: its `finally` clauses run."""
+    raise SystemExit(128 + number)
+
+
 def main() -> int:
     """Measure the case and store its result."""
     module, case_file, result_file = sys.argv[1:]
+    signal.signal(signal.SIGTERM, _leave)
     bench = cast(Bench, import_module(module).BENCH)
     case = msgspec.json.decode(Path(case_file).read_bytes(), type=Case)
     # Cases of one run may go on side by side: the whole family of the runner is not foreign.
@@ -47,7 +55,10 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    status = main()
+    try:
+        status = main()
+    except SystemExit as left:
+        status = int(left.code or 0)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)  # threads of codecs and compilers have nothing left to do

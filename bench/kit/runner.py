@@ -23,6 +23,8 @@ POLL_NS = 50_000_000
 PATIENCE = 6.0
 """A case may take this many times its expected duration, and PATIENCE_S more."""
 PATIENCE_S = 120.0
+LEAVE_S = {signal.SIGTERM: 30.0, signal.SIGKILL: 3.0}
+"""A case that is told to leave ends what it has started first (`bench/kit/child.py`)."""
 
 
 @dataclass(slots=True)
@@ -119,13 +121,13 @@ class Runner:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a case's process and everything it started (its own session)."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number, patience_s in LEAVE_S.items():
         try:
             os.killpg(process.pid, number)
         except ProcessLookupError:  # all of them have left
             break
         try:
-            process.wait(3.0)
+            process.wait(patience_s)
         except subprocess.TimeoutExpired:  # the next signal cannot be refused
             continue
     process.wait()

@@ -42,6 +42,9 @@ class Restart(msgspec.Struct, frozen=True, tag=True):
     What is held already still leaves when it was due, uncounted.
     """
 
+    links: tuple[PathProfile, ...] = ()
+    """Other profiles from now on, as many as before; empty: the same ones."""
+
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """The emulator carries packets."""

@@ -25,6 +25,7 @@ from bench.links.control import (
     frame,
 )
 from bench.links.report import EmulatorReport
+from transport.impair import PathProfile
 
 PATIENCE_S = 20.0
 """For an answer on a loaded machine; the answer itself takes milliseconds."""
@@ -68,9 +69,9 @@ class Emulator:
         """Pull the cable of a link, one way or both; `up=False, down=False` puts it back."""
         self._tell(Cut(link, up, down))
 
-    def restart(self) -> int:
-        """Begin the profiles anew; return their time 0 (CLOCK_MONOTONIC, ns)."""
-        self.ready = self._wait_ready(Restart())
+    def restart(self, links: tuple[PathProfile, ...] = ()) -> int:
+        """Begin the profiles anew, or other ones; return their time 0 (CLOCK_MONOTONIC, ns)."""
+        self.ready = self._wait_ready(Restart(links))
         return self.ready.origin_ns
 
     def stop(self) -> EmulatorReport | None:

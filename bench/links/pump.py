@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from bench.links.control import (
     Answer,
     Begin,
@@ -25,7 +27,7 @@ from bench.links.control import (
 from bench.links.report import EmulatorReport, LaneReport
 from bench.links.shaper import Corrupt, Lane, Send, Shaper
 from transport.impair import Path as LinkPath
-from transport.impair import paths
+from transport.impair import PathProfile, paths
 from transport.local.clock import now_ns
 from transport.local.realtime import go_real_time
 
@@ -122,10 +124,17 @@ class Pump:
         if isinstance(command, Cut):
             self._links[command.link].cut(up=command.up, down=command.down)
         elif isinstance(command, Restart):
+            if command.links:
+                self._replace(command.links)
             self._start_links()
             _answer(Ready(self._origin_ns, self._fifo))
         else:
             raise ControlError("begun already")
+
+    def _replace(self, links: tuple[PathProfile, ...]) -> None:
+        if len(links) != len(self.begin.links):
+            raise ControlError(f"{len(links)} profiles for {len(self.begin.links)} links")
+        self.begin = msgspec.structs.replace(self.begin, links=links)
 
     def report(self) -> EmulatorReport:
         """What happened so far."""

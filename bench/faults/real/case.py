@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.faults.figures import of_singles
 from bench.faults.model import Follows, Outcome
 from bench.faults.real import pages
-from bench.faults.real.rig import Rig, by_pages, scripted
+from bench.faults.real.rig import ENGAGED, NotMadeError, Rig, by_pages, reasons, scripted
 from bench.faults.real.spec import RealSpec
 from bench.faults.real.table import BY_NAME, People, RealFault
 from bench.faults.run import BEFORE_NS, outcome_of
@@ -23,6 +23,8 @@ CYCLE_MS = 4.0
 """A cycle of guard at 500 Hz and one of the arm box: what the stamps cannot tell apart."""
 CALM_S = 2.0
 """Watched before the fault."""
+FAILURES_MAX = 2
+"""Starts that may fail in a case; a machine that cannot do it shall not be asked all day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,37 @@ class Once:
     then_ms: tuple[float, ...]
     """And from the fault on."""
     figures: tuple[Figure, ...]
+    left_behind: int = 0
+    """Processes that did not leave by themselves."""
 
 
 def measure(spec: RealSpec) -> Measured:
-    """Start, wait until the arm scans, break it, watch; `repeats` times."""
+    """Start, wait until the arm scans, break it, watch; `repeats` times.
+
+    What cannot be started is tried again; it is counted with its cause, and is an error only when
+    no injection was made at all.
+    """
     row = BY_NAME[spec.fault]
-    found = [_once(row, spec.seed + index) for index in range(spec.repeats)]
+    found: list[Once] = []
+    failures: list[str] = []
+    while len(found) < spec.repeats and len(failures) < min(FAILURES_MAX, spec.repeats):
+        try:
+            found.append(_once(row, spec.seed + len(found) + len(failures)))
+        except NotMadeError as error:
+            failures.append(f"not made: {error}")
+    if not found:
+        raise NotMadeError("; ".join(failures))
+    return _measured(row, found, failures, spec.repeats)
+
+
+def _measured(row: RealFault, found: list[Once], failures: list[str], wanted: int) -> Measured:
     measured = of_singles([o.outcome for o in found], [row.must], CYCLE_MS)
-    figures = (*measured.figures, *_worst(found))
+    figures = (
+        *measured.figures,
+        Figure("injections not made", "", wanted - len(found), wanted),
+        Figure("processes left behind", "", sum(o.left_behind for o in found), len(found)),
+        *_worst(found),
+    )
     series = measured.series
     if row.must.follows is Follows.NOTHING:
         ages = _ages(found)
@@ -52,7 +77,7 @@ def measure(spec: RealSpec) -> Measured:
             for name, values in (("age before", _all(found, calm=True)),
                                  ("age meanwhile", _all(found, calm=False)))
         )  # fmt: skip
-    return Measured(figures, series, (), measured.notes)
+    return Measured(figures, series, (), (*measured.notes, *failures))
 
 
 def _all(found: list[Once], *, calm: bool) -> list[float]:
@@ -84,20 +109,31 @@ def _worst(found: list[Once]) -> tuple[Figure, ...]:
 
 
 def _once(row: RealFault, seed: int) -> Once:
-    with tempfile.TemporaryDirectory(prefix="teleop-faults-") as name, _rig(row, name, seed) as rig:
-        watched = pages.install(rig)
-        rig.sampler.forget()
-        rig.sampler.run_for(CALM_S)
-        start_ns = clock.now_ns()
-        row.inject(rig)
-        rig.sampler.run_for(row.must.watch_s)
-        seen = rig.sampler.seen()
-        rows = [r for r in seen.rows if r.now_ns >= start_ns - BEFORE_NS]
-        changes = [c for c in seen.changes if c.at_ns >= start_ns - BEFORE_NS]
-        ages = tuple(rig.sampler.age_ms)
-        shown = pages.reaction(rig, watched, changes, start_ns)
-        row.undo(rig)
-        figures = (*shown, *pages.way_back(rig, row.must.name, clock.now_ns()))
+    with tempfile.TemporaryDirectory(prefix="teleop-faults-", ignore_cleanup_errors=True) as name:
+        with reasons(), _rig(row, name, seed) as rig:
+            once = _broken(row, rig)
+        return replace(once, left_behind=rig.left_behind)
+
+
+def _broken(row: RealFault, rig: Rig) -> Once:
+    """Break a system that scans, and watch it."""
+    watched = pages.install(rig)
+    rig.sampler.forget()
+    rig.sampler.run_for(CALM_S)
+    if rig.sampler.report.state not in ENGAGED:
+        report = rig.sampler.report
+        text = f"{report.state.name}, first out {report.first_out.name}, before the fault"
+        raise NotMadeError(text)
+    start_ns = clock.now_ns()
+    row.inject(rig)
+    rig.sampler.run_for(row.must.watch_s)
+    seen = rig.sampler.seen()
+    rows = [r for r in seen.rows if r.now_ns >= start_ns - BEFORE_NS]
+    changes = [c for c in seen.changes if c.at_ns >= start_ns - BEFORE_NS]
+    ages = tuple(rig.sampler.age_ms)
+    shown = pages.reaction(rig, watched, changes, start_ns)
+    row.undo(rig)
+    figures = (*shown, *pages.way_back(rig, row.must.name, clock.now_ns()))
     seen.rows[:], seen.changes[:] = rows, changes
     return Once(
         outcome_of(seen, row.must, start_ns),

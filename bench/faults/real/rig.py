@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.faults.real.leftover import sweep
 from bench.faults.real.sampler import Sampler
-from bench.kit.bench import SkipCase
+from bench.kit.bench import BenchError, SkipCase
 from bench.latency.place import Place, place
 from bench.latency.system import SystemSpec, people
+from bench.links.emulator import EmulatorError
 from bench.pages.demo import Demo, wait_for
 from bench.pages.people import Session
 from safety.states import ContactState, State
@@ -26,6 +28,34 @@ SCAN_S = 120.0
 PATIENCE_S = 75.0
 MOVES_M_S = 0.005
 PROFILE = "wired"
+KEYS = ("KeyD", "KeyA")
+STROKE_NS = 3_000_000_000
+"""Held key per direction."""
+
+
+class NotMadeError(BenchError):
+    """A fault could not be done, or not be watched to its end; the message says why."""
+
+
+def page_errors() -> tuple[type[Exception], ...]:
+    """What Playwright raises; nothing where it is not installed."""
+    try:
+        from playwright.sync_api import Error
+    except ImportError:
+        return ()
+    return (Error,)
+
+
+@contextlib.contextmanager
+def reasons() -> Iterator[None]:
+    """What keeps processes, network, pages or people from their work becomes a `NotMadeError`."""
+    errors: tuple[type[Exception], ...] = (AssertionError, BenchError, EmulatorError, OSError)
+    try:
+        yield
+    except (SkipCase, NotMadeError):
+        raise
+    except (*errors, *page_errors()) as error:
+        raise NotMadeError(f"{type(error).__name__}: {error}") from error
 
 
 @dataclass
@@ -40,6 +70,8 @@ class Rig:
     helpers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     stopped: list[int] = field(default_factory=list)
     """Processes under SIGSTOP."""
+    left_behind: int = 0
+    """Processes that had to be ended after the demo."""
 
     def send(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a process of the table."""
@@ -65,6 +97,11 @@ class Rig:
         command = [sys.executable, "-c", code, *arguments]
         self.helpers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
 
+    def leave(self) -> None:
+        """Undo what was done to the machine; the demo ends afterwards."""
+        self.go_on()
+        self.end_helpers()
+
     def end_helpers(self) -> None:
         """End what `start` began."""
         for helper in self.helpers:
@@ -75,13 +112,28 @@ class Rig:
     def scans(self) -> bool:
         """The arm is in contact and follows the hand."""
         if self.demo.process.poll() is not None:
-            raise SkipCase(f"the demo ended: {self.demo.output()[-300:]}")
+            raise NotMadeError(f"the demo ended: {self.demo.output()[-300:]}")
+        if self.session is not None and not drives(self.session):
+            return False
         moving = self.demo.speed_m_s() > MOVES_M_S
         return (
             self.demo.guard.state in ENGAGED
             and self.demo.servo.contact == ContactState.PRESS
             and moving
         )
+
+
+def drives(session: Session) -> bool:
+    """Both people do what the pages ask for, and the expert's hand goes to and fro."""
+    try:
+        if not session.moves():
+            return False
+    except page_errors():  # a button was not offered in time: the next look sees why
+        return False
+    key = KEYS[clock.now_ns() // STROKE_NS % 2]
+    session.console.keyboard.up(KEYS[1 - KEYS.index(key)])
+    session.console.keyboard.down(key)
+    return True
 
 
 @contextlib.contextmanager
@@ -95,47 +147,40 @@ def scripted(folder: Path, seed: int) -> Iterator[Rig]:
         _wait(rig)
         yield rig
     finally:
-        _leave(rig, demo)
+        if rig is not None:
+            rig.leave()
+        demo.stop()
+        if rig is not None:
+            rig.left_behind = sweep(demo.run_dir)
 
 
 @contextlib.contextmanager
 def by_pages(folder: Path, seed: int) -> Iterator[Rig]:
     """Both pages in a Chromium behind an emulated network; the expert's hand rests in contact."""
     spec = SystemSpec("chromium", profile=PROFILE, seconds=SCAN_S, seed=seed)
-    with place(PROFILE, SCAN_S, seed) as where, people(spec, folder, where) as session:
-        rig = Rig(session.demo, folder, Sampler(session.demo.run_dir), where, session)
-        _scan(rig, session)
-        try:
-            yield rig
-        finally:
-            rig.go_on()
-            rig.end_helpers()
-
-
-def _scan(rig: Rig, session: Session) -> None:
-    """Both people do what leads to motion."""
+    rig: Rig | None = None
     try:
-        session.arm()
-        session.to_contact()
-    except AssertionError as error:
-        raise SkipCase(f"this machine did not let the arm move: {error}") from error
-    session.console.keyboard.down("KeyD")
-    _wait(rig)
+        with place(PROFILE, SCAN_S, seed) as where, people(spec, folder, where) as session:
+            rig = Rig(session.demo, folder, Sampler(session.demo.run_dir), where, session)
+            try:
+                session.arm()
+                session.to_contact()
+                _wait(rig)
+                yield rig
+            finally:
+                rig.leave()
+    finally:
+        if rig is not None:
+            rig.left_behind = sweep(rig.demo.run_dir)
 
 
 def _wait(rig: Rig) -> None:
+    """Wait for motion in contact; with pages the people do what these ask for."""
     try:
         wait_for("the arm scans", rig.scans, PATIENCE_S)
     except AssertionError as error:
         state = rig.demo.guard
-        raise SkipCase(
+        raise NotMadeError(
             f"this machine did not let the arm move: {state.state.name}, "
             f"first out {state.first_out.name}, age {state.age_ms:.0f} ms"
         ) from error
-
-
-def _leave(rig: Rig | None, demo: Demo) -> None:
-    if rig is not None:
-        rig.go_on()
-        rig.end_helpers()
-    demo.stop()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.faults.run import Seen
 from bench.faults.watch import Change
+from bench.pages.demo import wait_for
 from bench.trace import Trace
 from safety.messages import ArmState, GuardReport
 from safety.states import State
@@ -31,9 +32,7 @@ class Sampler:
         self.report = self._newest()
 
     def _newest(self) -> GuardReport:
-        item = None
-        while item is None:
-            item = self._guard.read()
+        item: tuple[int, GuardReport] = wait_for("guard reports", self._guard.read)
         return item[1]
 
     def forget(self) -> None:
