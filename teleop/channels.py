@@ -15,6 +15,8 @@ from transport.local import mailbox
 from transport.local.ring import RingReader, RingWriter
 from transport.local.timing import LOOP_TIMING
 
+ARRIVAL_BYTES = 224
+"""Largest `Arrival` of uplink."""
 LOG_BYTES = 4096
 """Largest snapshot or note in a log ring."""
 
@@ -47,8 +49,12 @@ GUARD_REPORT = _box("guard.report", m.GUARD_REPORT, "guard", "servo gateway medi
 SERVO_REPORT = _box("servo.report", m.SERVO_REPORT, "servo", "guard gateway record cli")
 GATEWAY_STATUS = _box("gateway.status", m.GATEWAY_STATUS, "gateway", "guard record cli")
 MEDIA_STATUS = _box("media.status", m.MEDIA_STATUS, "media", "guard gateway record cli")
-COMMAND_FRAME = Channel("gateway.frame", "gateway", "guard", m.FRAME_BYTES)
-"""Newest safety frame, byte for byte as the console made it."""
+COMMAND_FRAME = Channel("gateway.frame", "gateway", "guard uplink", m.FRAME_BYTES)
+"""Newest safety frame that came by data channel, byte for byte as the console made it."""
+DATAGRAM_FRAME = Channel("uplink.frame", "uplink", "guard gateway", m.FRAME_BYTES)
+"""The same by datagram. Neither process repeats what the other has written."""
+DATAGRAM_ARRIVALS = Channel("uplink.arrivals", "uplink", "gateway", ARRIVAL_BYTES, 4096)
+"""Every authentic datagram (`teleop/uplink/messages.py`): 1 s at twice the allowed rate."""
 FRAME_STAMPS = _ring("media.frames", m.FRAME_STAMP, "media", "guard gateway record", 256)
 GUARD_LOG = _ring("guard.log", m.GUARD_STEP, "guard", "record", 4096)
 SERVO_LOG = _ring("servo.log", m.SERVO_STEP, "servo", "record", 4096)
@@ -57,18 +63,20 @@ GUARD_SNAPSHOT = Channel("guard.snapshot", "guard", "record", 16384, 16)
 SERVO_SNAPSHOT = Channel("servo.snapshot", "servo", "record", 16384, 16)
 COMMAND_LOG = Channel("gateway.commands", "gateway", "record", 8 + m.FRAME_BYTES, 2048)
 """`received_ns i64` + raw bytes of every command frame."""
-NOTERS = ("supervisor", "arm", "servo", "guard", "gateway", "media", "keys")
+NOTERS = ("supervisor", "arm", "servo", "guard", "gateway", "media", "keys",
+          "uplink")  # fmt: skip
 NOTES = {name: Channel(f"{name}.notes", name, "record", LOG_BYTES, 64) for name in NOTERS}
 """`stamp_ns i64` + UTF-8 JSON: session changes, errors, exits."""
 
 TIMING = {name: _box(f"{name}.timing", LOOP_TIMING, name, "gateway record cli")
-          for name in ("arm", "servo", "guard")}  # fmt: skip
-"""How late each control loop wakes, and which rights it has."""
+          for name in ("arm", "servo", "guard", "uplink")}  # fmt: skip
+"""How late each control loop, and uplink, wakes, and which rights it has."""
 
 ALL: tuple[Channel, ...] = (
     ARM_STATE, ARM_COMMAND, ARM_ENABLE, PERMIT, GUARD_REPORT, SERVO_REPORT, GATEWAY_STATUS,
     MEDIA_STATUS, COMMAND_FRAME, FRAME_STAMPS, GUARD_LOG, SERVO_LOG, GUARD_SNAPSHOT,
-    SERVO_SNAPSHOT, COMMAND_LOG, *NOTES.values(), *TIMING.values(),
+    SERVO_SNAPSHOT, COMMAND_LOG, DATAGRAM_FRAME, DATAGRAM_ARRIVALS,
+    *NOTES.values(), *TIMING.values(),
 )  # fmt: skip
 
 GUARD_EVENTS = "guard.events"

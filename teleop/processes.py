@@ -33,6 +33,7 @@ TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("guard", "teleop.guard", 50, -10, True, True, 0.33),
     ProcessSpec("servo", "teleop.servo", 40, -10, True, False, 0.66),
     ProcessSpec("keys", "teleop.keys", 0, 0, False, False),
+    ProcessSpec("uplink", "teleop.uplink", 35, -5, False, False),
     ProcessSpec("gateway", "teleop.gateway", 0, 0, False, False),
     ProcessSpec("media", "teleop.media", 0, 0, False, False),
     ProcessSpec("record", "teleop.record", 0, 10, False, False),
@@ -40,7 +41,7 @@ TABLE: tuple[ProcessSpec, ...] = (
 )
 """In starting order."""
 
-STOP_ORDER = ("media", "gateway", "keys", "servo", "arm", "guard", "audit", "record")
+STOP_ORDER = ("media", "gateway", "uplink", "keys", "servo", "arm", "guard", "audit", "record")
 """Motion stops first (SHUTDOWN event), then these; record last so that the file is complete."""
 
 

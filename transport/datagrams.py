@@ -71,6 +71,7 @@ class Opened:
     body: bytes
     number: int
     sent_us: int
+    epoch: int
 
 
 def derive_key(token: str, nonce: str, direction: Direction) -> bytes:
@@ -88,7 +89,7 @@ def session_of(data: bytes) -> int:
 
 
 def _tag(key: bytes, data: bytes) -> bytes:
-    return hmac.new(key, data, hashlib.sha256).digest()[:TAG_BYTES]
+    return hmac.digest(key, data, "sha256")[:TAG_BYTES]
 
 
 class Sealer:
@@ -114,10 +115,11 @@ class Sealer:
 class Opener:
     """Checks the datagrams of one direction of one session on one link."""
 
-    def __init__(self, key: bytes, session: int) -> None:
+    def __init__(self, key: bytes, session: int, newest: tuple[int, int] | None = None) -> None:
+        """`newest`: epoch and number up to which an earlier opener of this key took them."""
         self._key = key
         self._session = session
-        self._seen = FirstCopy()
+        self._seen = FirstCopy(newest)
         self._variation = Variation()
         self.refused = dict.fromkeys(Refusal, 0)
 
@@ -143,7 +145,7 @@ class Opener:
             return Refusal.REPLAY
         if self._is_late(sent_us, life_ms, now_ns):
             return Refusal.LATE
-        return Opened(Kind(kind), signed[HEADER.size :], number, sent_us)
+        return Opened(Kind(kind), signed[HEADER.size :], number, sent_us, epoch)
 
     def _is_late(self, sent_us: int, life_ms: int, now_ns: int) -> bool:
         """Beyond its life, counted from the fastest of the last seconds: no common clock is needed.

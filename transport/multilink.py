@@ -33,10 +33,10 @@ class Copy(Enum):
 class FirstCopy:
     """Sliding bitmap of one stream over all its links."""
 
-    def __init__(self) -> None:
-        self._epoch = -1
-        self._highest = -1
-        self._bits = 0
+    def __init__(self, newest: tuple[int, int] | None = None) -> None:
+        """`newest`: epoch and number up to which all counts as seen."""
+        self._epoch, self._highest = newest or (-1, -1)
+        self._bits = (1 << WINDOW) - 1 if newest else 0
         """Bit n: number `_highest - n` was seen."""
 
     def take(self, epoch: int, seq: int) -> Copy:

@@ -17,6 +17,7 @@ from teleop.gateway.consoles import Console
 from teleop.gateway.datagrams import DatagramDoor
 from teleop.gateway.downstream import Downstream
 from teleop.gateway.frames import FrameSink, Intake
+from teleop.uplink.messages import Arrival
 from transport.local.clock import now_ns
 from transport.multilink import LinkQuality
 
@@ -38,7 +39,7 @@ class CommandPeers:
         self._on_gone = on_gone
         self._consoles: dict[int, Console] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        self.datagrams = DatagramDoor(self.take_datagram)
+        self.datagrams = DatagramDoor(run_dir, self.take_datagram)
         """Beside the connections, for native consoles."""
         self.down = Downstream(self._consoles, self.datagrams, repeat_after_ms)
         """What consoles are sent."""
@@ -106,13 +107,13 @@ class CommandPeers:
             self._forget(console, peer)
             raise
 
-    def take_datagram(self, session: int, link: int, data: bytes, at_ns: int) -> bool:
-        """Take an authenticated datagram of a console."""
-        console = self._console(session)
-        taken = console.intake.take(link, data, at_ns, drives=self._drives(session))
-        console.datagram_ns[link] = at_ns
+    def take_datagram(self, arrival: Arrival) -> None:
+        """Count an authenticated datagram of a console; uplink has given its frame to guard."""
+        console, link, at_ns = self._console(arrival.session), arrival.link, arrival.at_ns
+        drives, given = self._drives(arrival.session), arrival.handed_ns > 0
+        taken = console.intake.took(link, arrival.body, at_ns, drives=drives, given=given)
+        console.datagram_ns[link] = max(console.datagram_ns[link], at_ns)
         self._rejected += not taken
-        return taken
 
     def drop(self, session: int) -> None:
         """Close this session's connections, if any."""

@@ -1,5 +1,6 @@
 """What a console sends over its links: frames once into guard's mailbox, reports into the meters.
 
+What came by datagram has been given to guard by `uplink` already; here it is logged and counted.
 A frame that guard can use is passed on byte for byte, the first copy only: a duplicate would count
 as a refused command, and one that was overtaken would hide a newer one in the mailbox. A frame that
 cannot be read is passed on, too: guard refuses and counts it.
@@ -9,9 +10,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safety.frame import FrameError, unpack
+from safety.frame import FrameError, SafetyFrame, unpack
 from safety.messages import FRAME_BYTES
 from teleop import channels
+from teleop.uplink.beside import Beside
 from transport.multilink import Copy, FirstCopy, LinkMeter, LinkQuality, LinkReport
 from transport.repeat import unmarked
 from transport.schema import LINK_REPORT, LINK_REPORT_MAGIC
@@ -23,11 +25,16 @@ class FrameSink:
     def __init__(self, run_dir: Path) -> None:
         self._mailbox = channels.raw_box(run_dir, channels.COMMAND_FRAME)
         self._log = channels.ring_writer(run_dir, channels.COMMAND_LOG)
-        self.rejected = 0
+        self.beside = Beside(run_dir, channels.DATAGRAM_FRAME)
+        """What uplink gave guard."""
 
     def accept(self, frame: bytes, at_ns: int) -> None:
         """Pass one frame on to guard."""
         self._mailbox.write(frame)
+        self.log(frame, at_ns)
+
+    def log(self, frame: bytes, at_ns: int) -> None:
+        """Note a frame that guard was given."""
         self._log.write(at_ns.to_bytes(8, "little", signed=True) + frame)
 
 
@@ -54,34 +61,60 @@ class Intake:
         """How often a frame was what."""
 
     def take(self, link: int, data: bytes | str, at_ns: int, *, drives: bool) -> bool:
-        """Take one message of a link; False: it is nothing that a console may send."""
+        """Take one message of a data channel; False: it is nothing that a console may send."""
         if not isinstance(data, bytes):
             return False
-        report = read_report(data)
-        if report is not None:
-            self._meters[link].report(report, at_ns)
+        if self._reported(link, data, at_ns):
             return True
         message, again = unmarked(data, FRAME_BYTES)
         if len(message) != FRAME_BYTES or not drives:
             return False
-        self._frame(link, message, at_ns, again=again)
+        frame = self._counted(link, message, at_ns, again=again)
+        if frame is None:
+            if not again:
+                self._sink.accept(message, at_ns)
+            return True
+        self._sink.beside.tell(frame.session, self._stream)
+        if self._copy(frame) is Copy.NEWEST:
+            self._sink.accept(message, at_ns)
         return True
 
-    def _frame(self, link: int, data: bytes, at_ns: int, *, again: bool) -> None:
+    def took(self, link: int, data: bytes, at_ns: int, *, drives: bool, given: bool) -> bool:
+        """Count what came by datagram; `given`: guard has its frame. False: as with `take`."""
+        if self._reported(link, data, at_ns):
+            return True
+        message, again = unmarked(data, FRAME_BYTES)
+        if len(message) != FRAME_BYTES or not (drives or given):
+            return False
+        frame = self._counted(link, message, at_ns, again=again)
+        if frame is not None:
+            self._copy(frame)
+        if given:
+            self._sink.log(message, at_ns)
+        return True
+
+    def _reported(self, link: int, data: bytes, at_ns: int) -> bool:
+        report = read_report(data)
+        if report is not None:
+            self._meters[link].report(report, at_ns)
+        return report is not None
+
+    def _counted(self, link: int, data: bytes, at_ns: int, *, again: bool) -> SafetyFrame | None:
+        """The frame, counted on its link; None: it cannot be read."""
         try:
             frame = unpack(data)
         except FrameError:
-            if not again:
-                self._sink.accept(data, at_ns)
-            return
+            return None
         if again:
             self._meters[link].repeated(at_ns)
         else:
             self._meters[link].frame(frame.seq, at_ns)
+        return frame
+
+    def _copy(self, frame: SafetyFrame) -> Copy:
         copy = self._stream.take(frame.epoch, frame.seq)
         self.copies[copy] += 1
-        if copy is Copy.NEWEST:
-            self._sink.accept(data, at_ns)
+        return copy
 
     def quality(self, link: int, now_ns: int, *, is_open: bool) -> LinkQuality:
         """How good a link is now."""

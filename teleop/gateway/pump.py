@@ -95,6 +95,7 @@ class Pump:
 
     def tick(self, at_ns: int) -> None:
         """Do everything that is due."""
+        self._command.datagrams.follow(self._hub.registry.lease, at_ns)
         self._sources.poll_guard()
         self._beat(at_ns)
         self._command.down.repeat(at_ns)

@@ -9,10 +9,11 @@ from typing import Generic, TypeVar
 
 from safety import messages as m
 from safety.layout import Layout, LayoutError
-from safety.states import Authenticity, EventKind, Source
+from safety.states import EventKind, Source
 from teleop import channels
 from teleop.guard.bedside import BedsideInput
 from teleop.guard.epoch_store import EpochStore
+from teleop.guard.frames import CommandFrames
 from teleop.guard.keypipe import KeyPipe
 from transport.local.datagram import DatagramReceiver
 
@@ -120,10 +121,7 @@ class Collector:
         self._servo: Newest[m.ServoReport] = Newest(run_dir, channels.SERVO_REPORT)
         self._gateway: Newest[m.GatewayStatus] = Newest(run_dir, channels.GATEWAY_STATUS)
         self._media: Newest[m.MediaStatus] = Newest(run_dir, channels.MEDIA_STATUS)
-        self._frames = channels.raw_box(run_dir, channels.COMMAND_FRAME)
-        self._frame = (0, bytes(m.FRAME_BYTES))
-        self._keys = keys
-        self._authenticity = Authenticity.NO_KEY
+        self._frames = CommandFrames(run_dir, keys.judge)
         self._stamps = channels.ring_reader(run_dir, channels.FRAME_STAMPS, from_oldest=False)
         self.events = Events(run_dir / channels.GUARD_EVENTS)
         self._bedside = bedside
@@ -156,22 +154,15 @@ class Collector:
             gateway=self._gateway.value,
             media_seq=self._media.seq,
             media=self._media.value,
-            frame_seq=self._newest_frame()[0],
-            frame=self._frame[1],
+            frame_seq=self._frames.look(),
+            frame=self._frames.data,
             stamps=self._new_stamps(),
             events=self.events.take(),
             bedside_input=self._bedside.present,
             supervisor=supervisor,
             epoch_durable=self._store.durable,
-            authenticity=self._authenticity,
+            authenticity=self._frames.authenticity,
         )
-
-    def _newest_frame(self) -> tuple[int, bytes]:
-        item = self._frames.read()
-        if item is not None and item[0] != self._frame[0] and len(item[1]) == m.FRAME_BYTES:
-            self._frame = item
-            self._authenticity = self._keys.judge(item[1])
-        return self._frame
 
     def _new_stamps(self) -> tuple[m.FrameStamp, ...]:
         found = []

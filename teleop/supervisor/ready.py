@@ -16,7 +16,7 @@ WAITING_NS = 3_000_000_000
 """After this time the person is told who is missing."""
 LOOK_S = 0.05
 FILES = (("gateway", "gateway.json"), ("record", "record.json"), ("keys", "keys.control"),
-         ("audit", "audit.control"))  # fmt: skip
+         ("audit", "audit.control"), ("uplink", "uplink.control"))  # fmt: skip
 """What a process writes when it is ready, beside its channel."""
 
 

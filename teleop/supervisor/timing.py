@@ -10,7 +10,7 @@ from teleop import channels
 from transport.local.lateness import between, percentiles_us, unpacked
 from transport.local.timing import LoopTiming
 
-LOOPS = ("servo", "guard", "arm")
+LOOPS = ("servo", "guard", "arm", "uplink")
 SPAN_NS = 10_000_000_000
 FRESH_NS = 3_000_000_000
 """Loops tell once per second."""

@@ -291,6 +291,17 @@ def world_in(tmp_path: Path) -> Iterator[World]:
         world.close()
 
 
+@contextlib.contextmanager
+def uplink(world: World) -> Iterator[subprocess.Popen[bytes]]:
+    """A running uplink of the same run."""
+    command = [sys.executable, "-m", "teleop.uplink", "--run", str(world.run_dir)]
+    with subprocess.Popen(command) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @contextlib.asynccontextmanager
 async def running(world: World, config: Config | None = None) -> AsyncIterator[Process]:
     """A running gateway."""

@@ -93,7 +93,7 @@ def test_guard_accepts_nothing_old_after_an_outage(tmp_path: Path, cut_s: float)
         assert len(late) > 10
         before = len(rig.raw)
         for frame in late:
-            rig.peers.take_datagram(SESSION, 0, frame, now_ns())
+            rig.peers._consoles[SESSION].intake.take(0, frame, now_ns(), drives=True)
         rig.cut[0], rig.signalling = False, True
 
         def returned() -> bool:

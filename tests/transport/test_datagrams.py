@@ -35,7 +35,7 @@ def test_what_is_sealed_is_opened(size: int) -> None:
     data = sealer.seal(Kind.COMMAND, body, 5 * MS)
     assert session_of(data) == 3
     assert len(data) == size + OVERHEAD_BYTES
-    assert opener.open(data, 6 * MS) == Opened(Kind.COMMAND, body, 1, 5000)
+    assert opener.open(data, 6 * MS) == Opened(Kind.COMMAND, body, 1, 5000, 1)
 
 
 def test_too_long_a_body_is_our_own_mistake() -> None:

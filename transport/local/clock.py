@@ -23,3 +23,8 @@ def utc_text() -> str:
 def utc_seconds() -> float:
     """Wall-clock time (s since 1970) for certificates and the life of invitations only."""
     return time.time()
+
+
+def wall_ns() -> int:
+    """Wall-clock time in ns, only to compare with a stamp that the kernel has just made."""
+    return time.time_ns()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from safety.layout import Layout
-from transport.local.lateness import COUNTS_BYTES
-from transport.local.loop import Cycle
+from transport.local.lateness import COUNTS_BYTES, Histogram
 from transport.local.mailbox import Mailbox
 from transport.local.realtime import RealTime, collections
 
@@ -18,9 +17,11 @@ SHARES = (0.5, 0.99, 0.999)
 
 @dataclass(frozen=True, slots=True)
 class LoopTiming:
-    """Arm box, servo and guard to supervisor and record, once per second: are we on time?
+    """Arm box, servo, guard and uplink to supervisor and record, once per second: are we on time?
 
-    Counts and figures are those since the start of the process; -1: nothing counted yet.
+    Counts and figures are those since the start of the process; -1: nothing counted yet. Uplink has
+    no period: its cycles are datagrams, late since the kernel received them, and its overruns are
+    pauses because the allowed rate was used up.
     """
 
     stamp_ns: int
@@ -50,6 +51,16 @@ class LoopTiming:
 LOOP_TIMING = Layout(LoopTiming)
 
 
+class Account(Protocol):
+    """What a loop counts (`transport/local/loop.py`)."""
+
+    period_ns: int
+    cycle: int
+    overruns: int
+    late: Histogram
+    busy: Histogram
+
+
 class TimingTeller:
     """Writer of one `LoopTiming` mailbox."""
 
@@ -59,7 +70,7 @@ class TimingTeller:
         self._collections = collections()
         self._due_ns = 0
 
-    def tell(self, now_ns: int, cycle: Cycle) -> None:
+    def tell(self, now_ns: int, cycle: Account) -> None:
         """Write when a second has passed (about 50 us of work), else nothing."""
         if now_ns >= self._due_ns:
             self._due_ns = now_ns + TELL_NS
@@ -69,7 +80,7 @@ class TimingTeller:
         """Garbage collections since the loop started."""
         return collections() - self._collections
 
-    def _timing(self, now_ns: int, cycle: Cycle) -> LoopTiming:
+    def _timing(self, now_ns: int, cycle: Account) -> LoopTiming:
         late, busy = cycle.late, cycle.busy
         late_us, busy_us = late.percentiles_us(SHARES), busy.percentiles_us(SHARES)
         return LoopTiming(
