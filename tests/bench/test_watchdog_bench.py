@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
 import msgspec
 import pytest
 
+from bench.branch import branch
 from bench.kit.model import Group, Measured
 from bench.network import Bundle, Direction, Pictures, Stream
 from bench.watchdog.bench import BENCH
 from bench.watchdog.case import Outcome, Spec, measure, network
 from bench.watchdog.figures import measured
 from bench.watchdog.plan import TARGETS, Wanted, key_of, plan
-from bench.watchdog.witness import Witness
+from bench.watchdog.witness import Tally, Witness
 from bench.world import REPEAT_MS, World, WorldOptions
 from safety.limits import Limits
 from safety.states import Cause, State
@@ -26,20 +28,34 @@ QUICK = replace(Limits(), qualify_s=1.0)
 NEAR = PathProfile(LinkProfile(delay_ms=2.0), LinkProfile(delay_ms=2.0))
 
 
-def scanning(links: tuple[PathProfile, ...] = (NEAR,)) -> tuple[World, Witness]:
-    """A world that has just begun to move, watched."""
-    world = World(WorldOptions(limits=QUICK, links=links))
+Watched = tuple[World, Witness]
+
+
+@pytest.fixture(scope="module")
+def scanning() -> Iterator[Watched]:
+    """A world that has just begun to move, watched; every test continues a copy of it."""
+    world = World(WorldOptions(limits=QUICK, links=(NEAR,)))
     witness = Witness(world)
     world.run_until(lambda: world.site.report.value.state in ENGAGED, 40.0)
     witness.begin()
-    return world, witness
-
-
-def test_a_good_network_has_no_stop_and_no_old_command() -> None:
-    world, witness = scanning()
-    world.run_for(1.0)
-    tally = witness.end()
+    yield world, witness
     world.close()
+
+
+def counted(scanning: Watched, seconds: float, first: Callable[[World], None]) -> Tally:
+    """What the witness counts when `first` happens and so much time passes."""
+    world, witness = scanning
+
+    def ending(copy: World) -> Tally:
+        first(copy)
+        copy.run_for(seconds)
+        return witness.end()
+
+    return branch(world, ending)
+
+
+def test_a_good_network_has_no_stop_and_no_old_command(scanning: Watched) -> None:
+    tally = counted(scanning, 1.0, lambda world: None)
     assert set(tally.time_ns) == {State.ACTIVE}
     assert tally.time_ns[State.ACTIVE] == 1000 * MS
     assert (tally.stops.total(), tally.lost, tally.late, tally.old_driven_cycles) == (0, 0, 0, 0)
@@ -48,38 +64,37 @@ def test_a_good_network_has_no_stop_and_no_old_command() -> None:
     assert 2 * MS < tally.oldest_driven_ns < 15 * MS
 
 
-def test_a_cut_link_is_a_needed_stop_and_its_commands_are_lost() -> None:
-    world, witness = scanning()
-    world.cut_link()
-    world.run_for(7.0)  # commands count as lost after 5 s
-    tally = witness.end()
-    world.close()
+def test_a_cut_link_is_a_needed_stop_and_its_commands_are_lost(
+    scanning: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.watchdog.witness.KEPT", 100)  # lost after half a second, not 5 s
+    tally = counted(scanning, 1.5, World.cut_link)
     assert tally.stops[Cause.COMMAND_AGE] == 1
     assert tally.false_stops == 0
-    assert tally.lost > 300
+    assert tally.lost > 150
     assert tally.old_driven_cycles == 0, "what was in use when the link was cut stops at 50 ms"
 
 
-def test_a_stop_by_age_while_the_command_is_young_is_called_needless() -> None:
+def test_a_stop_by_age_while_the_command_is_young_is_called_needless(scanning: Watched) -> None:
     """Heartbeats alone grow old: guard's bound contains the way down, the truth does not."""
-    world, witness = scanning()
-    world.down.cut = True
-    world.run_for(0.2)
-    tally = witness.end()
-    world.close()
+
+    def cut_down(world: World) -> None:
+        world.down.cut = True
+
+    tally = counted(scanning, 0.2, cut_down)
     assert tally.stops.total() == 1
     assert set(tally.stops) <= {Cause.COMMAND_AGE, Cause.MISSED_SLOTS}
     assert tally.false_stops == 1
 
 
-def test_an_old_command_that_moves_the_arm_is_seen() -> None:
+def test_an_old_command_that_moves_the_arm_is_seen(scanning: Watched) -> None:
     """The witness must not believe guard: commands that it knows to be old count."""
-    world, witness = scanning()
-    sampled = world.on_sampled
-    world.on_sampled = lambda seq, now_ns: sampled(seq, now_ns - 60 * MS)
-    world.run_for(0.5)
-    tally = witness.end()
-    world.close()
+
+    def backdate(world: World) -> None:
+        sampled = world.on_sampled
+        world.on_sampled = lambda seq, now_ns: sampled(seq, now_ns - 60 * MS)
+
+    tally = counted(scanning, 0.5, backdate)
     assert tally.old_driven_cycles > 200
     assert tally.late > 80
 

@@ -209,7 +209,11 @@ def test_stills_and_clips_are_stored(driver: Page) -> None:
     assert still.value.path().read_bytes().startswith(b"\x89PNG")
     driver.click("#clip")
     wait_js(driver, "consoleApp.clip.running")
-    driver.wait_for_timeout(600)
+    driver.evaluate(
+        """() => consoleApp.clip.recorder.addEventListener("dataavailable",
+          (event) => { consoleApp.clip.heard = event.data.size > 0; })"""
+    )
+    wait_js(driver, "consoleApp.clip.heard === true")
     with driver.expect_download() as clip:
         driver.click("#clip")
     assert clip.value.path().read_bytes().startswith(b"\x1a\x45\xdf\xa3"), "EBML header"
