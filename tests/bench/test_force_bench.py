@@ -55,7 +55,6 @@ def test_the_quick_plan_measures_every_kind_of_target_of_both_arms() -> None:
 
 
 @pytest.mark.process
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("law", list(Law))
 def test_real_processes_press_and_are_compared_with_the_virtual_clock(law: Law) -> None:
     spec = Spec(Kind.REAL_TIME, law, scan_m_s=0.02, control_hz=250, seconds=1.0)

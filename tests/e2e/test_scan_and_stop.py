@@ -12,7 +12,7 @@ from bench.pages.demo import cause_names, wait_for
 from bench.pages.people import Session
 from safety.states import Contact, State
 
-pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.process, pytest.mark.browser]
 
 REST_M_S = 0.003
 STOPPED = (State.HOLD, State.SAFE_STOP, State.FAULT, State.ESTOP, State.INIT)

@@ -23,7 +23,7 @@ from teleop.record.reader import open_recording
 from teleop.record.replay import replay
 from transport.local.clock import now_ns
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.process
 START_S = 120.0
 """Seven processes import and compile on a machine that others use as well."""
 
