@@ -182,6 +182,9 @@ class PageClient:
                 f"{self.role.value}: {origin} shows another certificate than its address names: "
                 "copy the address anew; if that does not help, somebody stands between"
             ) from error
+        except aiohttp.ClientConnectorError as error:
+            why = error.strerror or error
+            raise GatewayError(f"{self.role.value}: cannot join {origin}: {why}") from error
         except (aiohttp.ClientError, TimeoutError, KeyError) as error:
             raise GatewayError(f"{self.role.value}: cannot join {origin}: {error!r}") from error
         self._token = self.welcome.token

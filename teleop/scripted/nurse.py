@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Protocol
 
 from safety.states import ContactState, EventKind, State, Step
 from teleop.scripted.client import GatewayError, PageClient
@@ -27,6 +28,19 @@ def seen_of(telemetry: Telemetry) -> Seen:
         ContactState(telemetry.contact_state),
         telemetry.force_n,
     )
+
+
+class Key(Protocol):
+    """The key at the bedside."""
+
+    async def open(self) -> bool:
+        """Connect; False: nobody listens."""
+
+    async def press(self, key: bytes) -> None:
+        """Press a key once."""
+
+    def close(self) -> None:
+        """Let go of the input."""
 
 
 class BedsideKey:
@@ -65,9 +79,10 @@ class BedsideKey:
 class ScriptedNurse:
     """Joins, beats, follows the next step."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, key: Key | None = None) -> None:
+        """`key`: None: through guard's socket in the run folder."""
         self._page = PageClient(run_dir, Role.BEDSIDE, self._take)
-        self._key = BedsideKey(run_dir / BEDSIDE_SOCKET)
+        self._key: Key = key or BedsideKey(run_dir / BEDSIDE_SOCKET)
         self._nurse = Nurse()
         self._telemetry: Telemetry | None = None
         self._tasks: list[asyncio.Task[None]] = []

@@ -1,0 +1,42 @@
+"""A whole session with the native haptic console: real processes, a simulated hand, real time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.haptics.real import session
+from safety.states import ContactState, State
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+
+
+def test_a_hand_arms_touches_feels_and_lets_go(tmp_path: Path) -> None:
+    out = session(tmp_path, 14.0)
+    story = f"{out.states} {out.contacts} {out.lines[-3:]} {out.errors}"
+    assert out.code == 0, story
+
+    # What the robot did, seen at the robot.
+    assert State.ACTIVE in out.states, story
+    assert State.ARMED in out.states[: out.states.index(State.ACTIVE)], story
+    assert ContactState.PRESS in out.contacts, story
+    assert out.contacts[-1] is ContactState.FREE, story
+    assert 1.5 < out.peak_force_n < 10.0, story
+
+    # What the console says of it.
+    result = out.result
+    assert result["success"] is True
+    measured = result["measured"]
+    assert measured["felt_n"]["max"] > 0.5
+    assert measured["peak_felt_n"] <= measured["peak_force_n"], (
+        "half scale: never more than there is"
+    )
+    assert measured["packets"]["force_saved_percent"] > 80.0
+    assert measured["packets"]["unreadable"] == 0.0
+
+    # The coupling that was in use is the one that was shown.
+    shown = {line["coupling"] for line in out.lines if line.get("event") == "status"}
+    longest = max(measured["coupling_share"].items(), key=lambda item: item[1])[0]
+    assert longest in shown
+    assert set(measured["couplings_in_order"]) <= {"REFLECTION", "MODEL"}
