@@ -42,7 +42,7 @@ from transport.repeat import unmarked
 from transport.webrtc.data import DataClient
 
 CODES = {"console": ["CNSL-2345", "CNSL-6789"], "bedside": "BEDS-2345", "observer": "OBSV-2345"}
-WAIT_S = 30.0
+WAIT_S = 90.0
 """Long enough for a busy machine; every wait ends by an event, never by this time."""
 
 _decode = msgspec.json.Decoder(s.FromServer).decode

@@ -25,7 +25,7 @@ from transport.schema import HEARTBEAT, Answer, Offer
 SESSION = 1
 EPOCH = 7
 ADDRESSES = ("127.0.0.1", "127.0.0.2")
-WAIT_S = 60.0
+WAIT_S = 120.0
 REPEAT_MS = 2.0
 
 

@@ -23,7 +23,7 @@ from teleop.config import Config, Video, write_run
 from transport.local.clock import now_ns
 from transport.webrtc.receive import Picture, VideoReceiver
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 """Long enough for a busy machine; every wait ends by an event, never by this time."""
 WIDTH, HEIGHT = 320, 240
 PRESSED_M = (0.58, 0.0, 0.155)

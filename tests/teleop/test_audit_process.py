@@ -184,7 +184,7 @@ def test_a_log_in_use_or_damaged_ends_the_start_with_words(tmp_path: Path) -> No
     run = Run(tmp_path)
     again = subprocess.run(
         [sys.executable, "-m", "teleop.audit", "--run", str(run.run), "--state", str(run.state)],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert again.returncode == 2
     assert "a session of this site is writing it" in again.stderr

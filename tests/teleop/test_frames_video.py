@@ -235,7 +235,7 @@ class Grabber:
         for grey in greys:
             self.greys.append(grey)
             self.go.release()
-            assert self.taken.acquire(timeout=30)
+            assert self.taken.acquire(timeout=240)
 
     def end(self) -> None:
         self.go.release()

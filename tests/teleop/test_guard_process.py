@@ -241,7 +241,7 @@ def test_a_wrong_run_folder_is_refused_in_words(
 def test_a_guard_that_cannot_start_says_why(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "teleop.guard", "--run", str(tmp_path)],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert "teleop demo" in done.stderr

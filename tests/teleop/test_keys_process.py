@@ -25,7 +25,7 @@ from transport.identity import DeviceKey, decode, encode
 from transport.keyagreement import reply_to
 
 pytestmark = pytest.mark.process
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 class Keys:

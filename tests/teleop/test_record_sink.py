@@ -17,7 +17,7 @@ from teleop.record.reader import open_recording
 from teleop.record.sink import Sink
 from teleop.record.sources import Item
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 class FakeFile:

@@ -34,7 +34,7 @@ def _demo(folder: Path, *arguments: str) -> tuple[int, list[dict[str, Any]], str
     command = [sys.executable, "-m", "teleop.cli", "demo", "--json", "--port", "0", "--no-record"]
     command += ["--config", str(config), "--out", str(folder / "out"), *arguments]
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=110, check=False
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, check=False
     )
     lines = [json.loads(x) for x in done.stdout.splitlines() if x.startswith("{")]
     return done.returncode, lines, done.stdout + done.stderr
@@ -62,7 +62,7 @@ def test_a_bad_trajectory_is_refused_with_its_name(tmp_path: Path) -> None:
     write_run(tmp_path, Config())
     command = [sys.executable, "-m", "teleop.scripted", "--run", str(tmp_path), "--seconds", "5"]
     command += ["--trajectory", str(bad), "--result", str(tmp_path / "auto.json")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 2
     assert "bad.igs.mha" in done.stderr
     assert not (tmp_path / "auto.json").exists(), "a refusal is no result"

@@ -59,7 +59,7 @@ class World:
         path = self.run / "order.log"
         return path.read_text().splitlines() if path.exists() else []
 
-    def until(self, done: Callable[[], bool], limit_s: float = 30.0) -> None:
+    def until(self, done: Callable[[], bool], limit_s: float = 90.0) -> None:
         end = now_ns() + round(limit_s * 1e9)
         while not done():
             assert now_ns() < end, f"not in time: {self.order()} {self.ended}"

@@ -28,7 +28,7 @@ START_S = 120.0
 """Seven processes import and compile on a machine that others use as well."""
 
 
-def until(what: str, check: Callable[[], Any], limit_s: float = 60.0) -> Any:
+def until(what: str, check: Callable[[], Any], limit_s: float = 120.0) -> Any:
     end = now_ns() + round(limit_s * 1e9)
     while not (value := check()):
         assert now_ns() < end, f"not in time: {what}"

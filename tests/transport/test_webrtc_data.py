@@ -25,7 +25,7 @@ from transport.schema import CHANNEL_COMMAND, CHANNEL_TELEMETRY
 from transport.webrtc import ice
 from transport.webrtc.data import DataClient, DataServer, OfferError, is_strong
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from transport.webrtc.video import Delivery, EncodedPicture, VideoPeers
 
 FIRST_PTS = (1 << 32) + (1 << 31)
 """A machine that has been up for a day: 90 kHz ticks do not fit into 32 bits."""
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 @contextmanager

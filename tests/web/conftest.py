@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 from fake_robot import Robot, robot_in, wait_until
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ARGUMENTS = [
     "--headless=new",
@@ -26,6 +26,7 @@ ARGUMENTS = [
 SIZES = {"console": (1280, 800), "bedside": (768, 1024), "observer": (1280, 800)}
 
 Open = Callable[..., Page]
+expect.set_options(timeout=60_000)  # a busy machine needs longer than 5 s
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -98,7 +99,7 @@ class Driver:
 def _driver(browser: Browser, _robot: Robot) -> Iterator[Driver]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     errors: list[str] = []
     watch_errors(page, errors)
     page.goto(_robot.url("console"))
@@ -150,7 +151,7 @@ def open_page(browser: Browser, robot: Robot, _driver: tuple[Page, list[str]]) -
         context = browser.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         watch_errors(page, errors)
         page.goto(path or robot.url(role, lang=lang))
         page.wait_for_selector("#join-dialog[open]")

@@ -46,7 +46,7 @@ LIMITS = Limits(image_stale_ms=3000.0)
 """The machine is shared and noisy; where the picture's age is the subject, tests say so."""
 
 
-def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 20.0) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
     """Poll until true; the value."""
     end = time.monotonic() + timeout_s
     while not (value := condition()):
