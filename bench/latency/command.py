@@ -1,9 +1,9 @@
 """Ends of the command path: `python -m bench.latency.command serve|send CARRIER RATE_HZ OUT`.
 
 Carriers: `channel`, the data channel of the product (unordered, no retransmits, newest replaces);
-`datagrams`, the product's authenticated datagrams, from a real-time console into the gateway's
-door; `udp`, bare datagrams between two real-time processes: the floor. A message has the size of a
-safety frame and carries its number and the time of sending; the server notes the arrival.
+`datagrams`, the product's authenticated datagrams (`bench/latency/uplink.py`); `udp`, bare
+datagrams between two real-time processes: the floor. A message has the size of a safety frame and
+carries its number and the time of sending; the server notes the arrival.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ class CommandLog(msgspec.Struct, frozen=True):
     """Number, sent ns, arrived ns."""
     sent: int = 0
     real_time: bool = False
+    cpu_percent: float = -1.0
+    """Of the process that received, where that is not the server; else -1."""
+    woke_us: tuple[float, ...] = ()
+    """p50, p99, p99.9 from the kernel's receipt to the process, where it is known."""
 
 
 def message(number: int) -> bytes:
@@ -74,37 +78,6 @@ async def serve_channel(_rate_hz: float, out: Path) -> None:
     await server.close()
 
 
-SESSION, TOKEN, NONCE = 1, "bench", "bench"
-
-
-async def serve_datagrams(_rate_hz: float, out: Path) -> None:
-    """Open the gateway's door, say its port, note what it lets in until told to stop."""
-    from teleop.config import DEFAULT_LINKS
-    from teleop.gateway.datagrams import DatagramDoor
-
-    lines, arrivals = await Lines.open(), []
-
-    def take(_session: int, _link: int, body: bytes, at_ns: int) -> bool:
-        arrivals.append((*HEAD.unpack_from(body), at_ns))
-        return True
-
-    door = DatagramDoor(take)
-    [port] = door.open(DEFAULT_LINKS, "0.0.0.0")
-    door.admit(SESSION, TOKEN, NONCE)
-    lines.write(port=port)
-    await lines.read()
-    store(out, CommandLog(arrivals))
-    door.close()
-
-
-def send_datagrams(rate_hz: float, out: Path) -> None:
-    """Seal and send on schedule, until told to stop."""
-    from transport.datagrams import Direction, Kind, Sealer, derive_key
-
-    sealer = Sealer(derive_key(TOKEN, NONCE, Direction.UP), SESSION, now_ns())
-    _send(rate_hz, out, lambda body: sealer.seal(Kind.COMMAND, body, now_ns()))
-
-
 async def send_channel(rate_hz: float, out: Path) -> None:
     """Offer, then send on schedule until told to stop."""
     from transport.webrtc.data import DataClient
@@ -124,7 +97,7 @@ async def send_channel(rate_hz: float, out: Path) -> None:
     await client.close()
 
 
-def _told() -> Callable[[], bool]:
+def until_told() -> Callable[[], bool]:
     """Whether a line, or the end of standard input, has come."""
     os.set_blocking(sys.stdin.fileno(), False)
 
@@ -145,7 +118,7 @@ def serve_udp(_rate_hz: float, out: Path) -> None:
     link.settimeout(0.02)
     sys.stdout.write(json.dumps({"port": link.getsockname()[1]}) + "\n")
     sys.stdout.flush()
-    right, told = go_real_time(PRIORITY), _told()
+    right, told = go_real_time(PRIORITY), until_told()
     arrivals: list[tuple[int, int, int]] = []
     while not told():
         try:
@@ -159,31 +132,29 @@ def serve_udp(_rate_hz: float, out: Path) -> None:
 
 def send_udp(rate_hz: float, out: Path) -> None:
     """Send bare datagrams on schedule, until told to stop."""
-    _send(rate_hz, out, lambda body: body)
+    send_on_schedule(rate_hz, out, message)
 
 
-def _send(rate_hz: float, out: Path, seal: Callable[[bytes], bytes]) -> None:
-    """Send to the address of the first line."""
+def send_on_schedule(rate_hz: float, out: Path, make: Callable[[int], bytes]) -> None:
+    """Send what `make` makes of a number to the address of the first line, in real time."""
     to: dict[str, Any] = json.loads(sys.stdin.readline())
     address = (str(to["host"]), int(to["port"]))
     link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sys.stdout.write('{"open": true}\n')
     sys.stdout.flush()
-    right, told = go_real_time(PRIORITY), _told()
+    right, told = go_real_time(PRIORITY), until_told()
     cycle, number = Cycle(round(1e9 / rate_hz)), 0
     while not told():
         cycle.wait()
-        link.sendto(seal(message(number)), address)
+        link.sendto(make(number), address)
         number += 1
     store(out, CommandLog([], number, right.fifo))
 
 
 ASYNC = {
     ("serve", "channel"): serve_channel, ("send", "channel"): send_channel,
-    ("serve", "datagrams"): serve_datagrams,
 }  # fmt: skip
-PLAIN = {("send", "datagrams"): send_datagrams, ("serve", "udp"): serve_udp,
-         ("send", "udp"): send_udp}  # fmt: skip
+PLAIN = {("serve", "udp"): serve_udp, ("send", "udp"): send_udp}
 
 if __name__ == "__main__":
     end, carrier, rate, target = sys.argv[1:]

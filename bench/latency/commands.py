@@ -81,8 +81,9 @@ def one_way(spec: CommandSpec) -> Measured:
         folder = Path(name)
         rest = (spec.carrier, str(spec.rate_hz))
         with place(spec.profile, spec.seconds + WARM_UP_S, spec.seed) as where:
-            robot = (where.robot_python, "-m", "bench.latency.command", "serve", *rest)
-            console = (where.console_python, "-m", "bench.latency.command", "send", *rest)
+            module = "uplink" if spec.carrier == "datagrams" else "command"
+            robot = (where.robot_python, "-m", f"bench.latency.{module}", "serve", *rest)
+            console = (where.console_python, "-m", f"bench.latency.{module}", "send", *rest)
             with (
                 beside_video(spec, folder, where),
                 Child("server", (*robot, str(folder / "serve"))) as server,
@@ -119,8 +120,11 @@ def figures(served: command.CommandLog, sent: command.CommandLog, cpu: float) ->
     rows = [*summary(series), *share_within(series, IN_TIME_MS)]
     rows += summary(msgspec.structs.replace(series, name="delivered command one way", missing=0))
     lost = 100.0 * series.missing / max(1, series.missing + len(kept))
+    own_cpu = served.cpu_percent if served.cpu_percent >= 0 else cpu
     rows += [Figure("commands that never came", "%", lost, series.missing + len(kept)),
-             Figure("CPU server", "% of a core", cpu)]  # fmt: skip
+             Figure("CPU server", "% of a core", own_cpu)]  # fmt: skip
+    for name, us in zip(("p50", "p99", "p99.9"), served.woke_us, strict=False):
+        rows.append(Figure(f"kernel to process {name}", "ms", us / 1e3))
     real_time = served.real_time and sent.real_time
     notes = ("both ends ran with SCHED_FIFO",) if real_time else ()
     return Measured(tuple(rows), (series,), notes=notes)
