@@ -47,6 +47,8 @@ class Status:
     servo_late_p99_us: float = -1.0
     """Over the last 10 s, as the next three."""
     servo_late_p999_us: float = -1.0
+    uplink_late_p999_us: float = -1.0
+    """From the kernel's receipt of a datagram to the process; -1: none came."""
     guard_late_p99_us: float = -1.0
     guard_late_p999_us: float = -1.0
     late_max_us: float = -1.0
@@ -173,11 +175,12 @@ class StatusReader:
 
 
 def _with_timing(status: Status, loops: dict[str, LoopTimes]) -> Status:
-    servo, guard = loops.get("servo", LoopTimes()), loops.get("guard", LoopTimes())
+    servo, guard, uplink = (loops.get(n, LoopTimes()) for n in ("servo", "guard", "uplink"))
     return replace(
         status,
         servo_late_p99_us=servo.p99_us,
         servo_late_p999_us=servo.p999_us,
+        uplink_late_p999_us=uplink.p999_us,
         guard_late_p99_us=guard.p99_us,
         guard_late_p999_us=guard.p999_us,
         late_max_us=max(servo.max_us, guard.max_us),
