@@ -11,8 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haptics.bilateral.fit import SurfaceFit
-from haptics.bilateral.surface import NO_SURFACE, RAMP_S, LocalSurface, SurfaceModel
+from haptics.bilateral.surface import (
+    NO_SURFACE,
+    RAMP_S,
+    RAMPS_MAX_N,
+    LocalSurface,
+    SurfaceModel,
+)
 from haptics.bilateral.touch_cap import TOUCH_MODULO, TOUCH_N, TouchCap
+from haptics.force_law import ramped
 
 DT_S = 0.001
 MODEL = SurfaceModel(1, True, 800.0, 10.0, 2.0, 2.0)
@@ -148,3 +155,31 @@ def test_a_touch_that_was_not_permitted_is_lifted_off() -> None:
     held.observe(True, new_contact=True)
     held.observe(True, new_contact=False)
     assert held.reference_n(8.0, held.touch) == 8.0, "DEGRADED keeps a contact that was there"
+
+
+def test_what_the_robots_ramps_take_from_a_trembling_hand_is_not_felt() -> None:
+    """The robot's reference rises slowly and falls quickly; the mean of both forces is the same."""
+    surface = LocalSurface(6000.0)
+    robot_n, felt, real = 2.0, [], []
+    for cycle in range(5000):
+        travel_m = 0.001 + 0.0002 * math.sin(2.0 * math.pi * 9.0 * cycle * DT_S)
+        told = SurfaceModel(1, True, 3000.0, 0.0, robot_n, robot_n)
+        force_n = surface.update(told, travel_m, 0.0, DT_S, 1.0)
+        robot_n = ramped(robot_n, surface.reference_n(travel_m), DT_S, smooth=True)
+        if cycle >= 3000:
+            felt.append(force_n)
+            real.append(robot_n)
+    asked_n = 3000.0 * (0.001 - surface.surface_m)
+    mean_felt, mean_real = sum(felt) / len(felt), sum(real) / len(real)
+    assert asked_n - mean_real > 0.1, "the ramps do take something"
+    assert abs(mean_felt - mean_real) < 0.02
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(-0.002, 0.01), min_size=1, max_size=200))
+def test_the_ramps_share_of_the_correction_is_bounded(travels_m: list[float]) -> None:
+    surface = LocalSurface(6000.0)
+    for travel_m in travels_m:
+        for _ in range(20):
+            surface.update(SurfaceModel(1, True, 3000.0, 0.0, 2.0, 2.0), travel_m, 0.0, DT_S, 1.0)
+        assert abs(surface.correction_n) <= RAMPS_MAX_N + 1e-9
