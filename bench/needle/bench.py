@@ -36,6 +36,8 @@ class NeedleBench:
             found = cohort.after_cut([run(trial) for trial in trials])
         elif spec.kind == "whole":
             return _cut_off(spec)
+        elif spec.kind == "stop":
+            return _stopped(spec)
         else:
             found = cohort.measured([run(_trial(spec, i)) for i in range(spec.count)])
         return msgspec.structs.replace(found, notes=(NOTE,))
@@ -94,6 +96,22 @@ def _cut_off(spec: Spec) -> Measured:
             Series("way after the cut", "mm", ways, line_at=0.5, headline=True),
             Series("contact force added", "N", forces, line_at=1.0),
         ),
+    )
+
+
+def _stopped(spec: Spec) -> Measured:
+    """Brakes: what stopping adds, and what the patient adds by breathing against them."""
+    found = whole.cuts(spec.first, spec.cuts_s, whole.stop)
+    forces = tuple(round(cut.added_n, 4) for cut in found)
+    rest_n = max(cut.rest_n for cut in found)
+    moved_m = max(cut.moved_m for cut in found)
+    return Measured(
+        figures=(
+            Figure("needle moved after the stop", "mm", round(moved_m * 1e3, 5), len(found)),
+            Figure("added until standstill", "N", round(rest_n, 4), len(found)),
+            Figure("added by one breath against the brakes", "N", max(forces), len(found)),
+        ),
+        series=(Series("added by one breath against the brakes", "N", forces, headline=True),),
     )
 
 

@@ -14,14 +14,15 @@ PATIENTS = 1000
 SHARD = 250
 """Patients per case: a run is parallel and resumable by cases."""
 ABLATION = 100
-QUICK_PATIENTS, QUICK_ABLATION, QUICK_CUTS = 12, 4, 8
-CUTS = 200
+QUICK_PATIENTS, QUICK_ABLATION, QUICK_CUTS, QUICK_STOPS = 12, 4, 8, 2
+CUTS, STOPS = 200, 50
 TRUNK_S, QUICK_TRUNK_S = 50.0, 16.0
 """Of the insertion that the cuts branch off."""
 SECONDS_EACH = 0.6
+CUT_SECONDS = 1.5
 FIRST_PATIENT = 10_000_000
 """Patients below this number are for tuning; the bench draws from here on, 100,000 per seed."""
-Kind = Literal["cohort", "cut", "whole", "rcm", "contact"]
+Kind = Literal["cohort", "cut", "whole", "stop", "rcm", "contact"]
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -90,11 +91,17 @@ def _cut_cases(wanted: Wanted, base: int) -> list[Case]:
     cuts = QUICK_CUTS if wanted.quick else CUTS
     trunk_s = QUICK_TRUNK_S if wanted.quick else TRUNK_S
     steps = tuple(round(rng.uniform(0.2, 1.8) * trunk_s / cuts, 3) for _ in range(cuts))
+    stops = QUICK_STOPS if wanted.quick else STOPS
+    pauses = tuple(round(rng.uniform(0.2, 1.8) * trunk_s / stops, 3) for _ in range(stops))
     moments = tuple(round(rng.uniform(5.0, 45.0), 3) for _ in range(cuts))
     words = f"link cut for good at {cuts} moments"
     return [
         _case("link-cut", f"{words}: guard, servo, arm box",
-              Spec("whole", wanted.seed, cuts, cuts_s=steps), 8.0 + 0.4 * trunk_s + 0.8 * cuts),
+              Spec("whole", wanted.seed, cuts, cuts_s=steps),
+              8.0 + 0.4 * trunk_s + CUT_SECONDS * cuts),
+        _case("stop-bedside", f"stop pressed at the bedside at {stops} moments: brakes",
+              Spec("stop", wanted.seed, stops, cuts_s=pauses),
+              8.0 + 0.4 * trunk_s + CUT_SECONDS * stops),
         _case("link-cut-patients", f"{words}: a patient each, lumped",
               Spec("cut", base, cuts, cuts_s=moments), cuts * 0.7),
     ]  # fmt: skip
@@ -149,6 +156,8 @@ def targets() -> tuple[Target, ...]:
           for key, words in (("link-cut", "whole system"), ("link-cut-patients", "patients"))),
         Target(Group.SAFETY, "needle: contact force after the link is lost", "link-cut",
                "contact force added", "<=", 1.0, "N"),
+        Target(Group.SAFETY, "needle: contact force of a bedside stop, until standstill",
+               "stop-bedside", "added until standstill", "<=", 1.0, "N"),
         Target(Group.EFFECT, "remote centre", "pivot-15-10", "largest deviation", "<=", 0.2, "mm",
                "0.12 mm (position servo, P 150)"),
         Target(Group.EFFECT, "remote centre, product's range", "pivot-4", "largest deviation",

@@ -1,13 +1,14 @@
-"""The link is cut while the needle works: real guard, servo and arm box on the virtual clock.
+"""The needle's work is interrupted: real guard, servo and arm box on the virtual clock.
 
-One insertion is the trunk; at each moment a copy of the whole world goes on without the link
-(`bench/branch.py`). The way through the air is skipped: the axis is put near the skin.
+One insertion is the trunk; at each moment a copy of the whole world goes on without the link, or
+with the bedside's stop (`bench/branch.py`). The way through the air is skipped: the axis is put
+near the skin.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.branch import branch
@@ -26,8 +27,8 @@ STAY_NS = 3_600_000_000_000
 """The scripted scan does not begin: the hand is the needle's."""
 LEARN_S = 9.0
 """The breathing gate learns while people plan."""
-AFTER_S = 2.0
-"""Watched after the cut: HOLD comes within 0.1 s, and one inhalation lifts the skin in 2 s."""
+AFTER_S = 5.2
+"""Watched after the cut: HOLD comes within 0.1 s, SAFE_STOP after 1 s, then one whole breath."""
 REST_SAMPLES = 100
 
 
@@ -42,7 +43,9 @@ class Cut:
     added_n: float
     """Contact force over what it was."""
     hold_n: float
-    """The same until guard latches: after 1 s of a lost link the brakes close (SAFE_STOP)."""
+    """The same until guard latches: after 1 s of a lost link HOLD becomes SAFE_STOP."""
+    rest_n: float
+    """The same until the probe was measured at rest."""
     held: bool
     """Guard left ACTIVE."""
     touched: bool
@@ -112,8 +115,22 @@ def planned(seed: int) -> tuple[World, Hands]:
     return world, hands
 
 
-def cuts(seed: int, steps_s: Sequence[float]) -> list[Cut]:
-    """Cut after each of these spans: while it advances, turns, waits for breathing, withdraws."""
+def lose_link(world: World) -> None:
+    """Nothing arrives any more, for good."""
+    world.cut_link()
+
+
+def stop(world: World) -> None:
+    """The bedside presses stop, shortly (held for 2 s it is ESTOP), and leaves it so: brakes."""
+    world.bedside.nurse.willing = False
+    world.page_event(EventKind.STOP, 1)
+    world.page_event(EventKind.STOP, 0)
+
+
+def cuts(
+    seed: int, steps_s: Sequence[float], event: Callable[[World], None] = lose_link
+) -> list[Cut]:
+    """`event` after each of these spans: it advances, turns, waits for breathing, withdraws."""
     world, hands = planned(seed)
     try:
         found = []
@@ -124,16 +141,17 @@ def cuts(seed: int, steps_s: Sequence[float]) -> list[Cut]:
             turning = depth_m > TURNED_M and not back
             hands.turn_rad_s = (TURN_RAD_S if i % 4 < 2 else -TURN_RAD_S) if turning else 0.0
             world.run_for(step_s)
-            found.append(branch(world, _cut))
+            found.append(branch(world, lambda copy: _after(copy, event)))
         return found
     finally:
         world.close()
 
 
-def _cut(world: World) -> Cut:
-    start, moved_m, tip_m, most_n, hold_n = world.site.arm.value, 0.0, 0.0, 0.0, 0.0
-    inside_m = start.needle_depth_m - start.needle_entry_m
-    world.cut_link()
+def _after(world: World, event: Callable[[World], None]) -> Cut:
+    start, moved_m, tip_m = world.site.arm.value, 0.0, 0.0
+    most_n = hold_n = rest_n = before_n = start.contact_force_n
+    inside_m, rests = start.needle_depth_m - start.needle_entry_m, False
+    event(world)
     for _ in range(round(AFTER_S * 200)):
         world.run_for(0.005)
         arm = world.site.arm.value
@@ -143,7 +161,11 @@ def _cut(world: World) -> Cut:
         most_n = max(most_n, arm.contact_force_n)
         if world.site.report.value.state != State.SAFE_STOP:
             hold_n = most_n
+        if not rests:
+            rest_n = most_n
+            rests = world.site.report.value.stop_ms >= 0.0
     held = world.site.report.value.state not in (State.ACTIVE, State.DEGRADED)
     touched = bool(world.site.arm_box.needle.obstacles.touched)
-    before_n = start.contact_force_n
-    return Cut(moved_m, tip_m, most_n - before_n, hold_n - before_n, held, touched)
+    return Cut(
+        moved_m, tip_m, most_n - before_n, hold_n - before_n, rest_n - before_n, held, touched
+    )

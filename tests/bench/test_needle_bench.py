@@ -9,7 +9,7 @@ from bench.needle.bench import BENCH
 from bench.needle.cases import FIRST_PATIENT, Spec, Wanted, plan, targets
 from bench.needle.patient import draw
 from bench.needle.puncture import Trial, run
-from bench.needle.whole import cuts
+from bench.needle.whole import cuts, stop
 
 
 def test_the_full_plan_measures_every_target_and_the_quick_one_the_first_shard() -> None:
@@ -51,11 +51,18 @@ def test_the_needle_stops_when_the_link_of_a_patient_is_cut() -> None:
         assert outcome.stale_advance == 0
 
 
-def test_in_the_whole_system_a_cut_moves_the_needle_little_and_hold_adds_no_force() -> None:
+def test_in_the_whole_system_a_cut_moves_the_needle_little_and_adds_no_force() -> None:
     found = cuts(3, [1.2, 0.9, 1.6])
     assert all(cut.held for cut in found)
     assert max(cut.moved_m for cut in found) > 1e-5, "one of them is while it advances"
     assert max(cut.moved_m for cut in found) <= 0.0005
     assert max(cut.tip_m for cut in found) <= 0.0005
-    assert max(cut.hold_n for cut in found) <= 1.0
+    assert max(cut.added_n for cut in found) <= 1.0, "through SAFE_STOP and a whole breath"
     assert not any(cut.touched for cut in found)
+
+
+def test_a_stop_at_the_bedside_brakes_at_once_and_stays() -> None:
+    (found,) = cuts(3, [1.2], stop)
+    assert found.held
+    assert found.moved_m <= 0.0005
+    assert found.rest_n <= 1.0
