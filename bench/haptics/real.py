@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from bench.pages.demo import LIGHT, Demo
 from safety.states import ContactState, State
 from teleop.scripted.nurse import ScriptedNurse
@@ -104,7 +106,7 @@ def session(folder: Path, seconds: float, *, widened: bool = True) -> Played:
     demo = Demo(folder, extra=HAPTIC + LIGHT if widened else "", widened=widened, record=False)
     try:
         demo.start()
-        return asyncio.run(play(demo, seconds))
+        return uvloop.run(play(demo, seconds))
     finally:
         demo.stop()
 

@@ -25,6 +25,12 @@ FELT_ERROR_MAX_N = 0.5
 0.2 N is shown by `teleop bench haptics`."""
 FELT_FLOOR_N = 0.2
 """Below this a hand does not notice (with handle friction)."""
+SETTLE_S = 1.0
+"""The error counts from one second after the touch is felt on, as in `teleop bench haptics`."""
+WANT_CONTACT_N = 0.5
+"""A hand that asks for less leaves; the robot lifts off by itself then (docs/haptics.md)."""
+JUDGED_MIN = 200
+"""Samples of the error that a verdict needs: a second."""
 GAP_MAX_S = 0.1
 """A longer pause between two samples is not knowledge."""
 DENSE_HZ = 1000.0
@@ -57,6 +63,7 @@ class FeltScore:
     leg_ms: Histogram = field(default_factory=lambda: Histogram(0.1))
     loop_ms: Histogram = field(default_factory=lambda: Histogram(0.1))
     late_us: Histogram = field(default_factory=lambda: Histogram(10.0))
+    _settled_s: float = 0.0
     _last_ns: int = 0
     _engaged: bool = False
     _cycles: int = 0
@@ -85,19 +92,33 @@ class FeltScore:
         self.late_us.add(hand.late_us)
         self._cycles, self._overruns = hand.cycle, hand.overruns
         if not self._engaged or not hand.deadman:
+            self._settled_s = 0.0
             return
         self.driven_s += dt_s
         self._use(used.name, dt_s)
         if force is None or not force.contact or not force.force_valid:
+            self._settled_s = 0.0
             return
         self.contact_s += dt_s
         self.peak_force_n = max(self.peak_force_n, force.force_n)
         self.peak_felt_n = max(self.peak_felt_n, hand.felt_n)
-        if hand.touch_echo < 0:
-            return  # the surface still rises, or the force is faded out
+        self._compare(hand, force, dt_s)
+
+    def _compare(self, hand: HandSide, force: ForceFrame, dt_s: float) -> None:
+        """In contact: what is felt against what is measured."""
+        if hand.touch_echo < 0 or hand.force_ref_n < WANT_CONTACT_N:
+            self._settled_s = 0.0  # the surface rises, the force is faded out, or the hand leaves
+            return
+        self._settled_s += dt_s
         self.felt_s += dt_s if hand.felt_n > FELT_FLOOR_N else 0.0
         self.felt.add(hand.felt_n)
-        self.error.add(abs(hand.felt_n - self.force_scale * force.force_n))
+        if self._settled_s > SETTLE_S:
+            self.error.add(abs(hand.felt_n - self.force_scale * force.force_n))
+
+    @property
+    def enough(self) -> bool:
+        """Felt for long enough to be judged."""
+        return self.felt_s >= FELT_MIN_S and self.error.count >= JUDGED_MIN
 
     def _use(self, name: str, dt_s: float) -> None:
         self.coupling_s[name] = self.coupling_s.get(name, 0.0) + dt_s
@@ -109,11 +130,12 @@ class FeltScore:
         error_n, low_mj = self.error.rms(), self.port_low_j * 1e3
         rows = (
             ("felt_s", self.felt_s, FELT_MIN_S, self.felt_s >= FELT_MIN_S),
-            ("felt_error_rms_n", error_n, FELT_ERROR_MAX_N, 0.0 <= error_n <= FELT_ERROR_MAX_N),
+            ("felt_error_rms_n", error_n, FELT_ERROR_MAX_N,
+             self.error.count >= JUDGED_MIN and error_n <= FELT_ERROR_MAX_N),
             ("port_energy_low_mj", low_mj, 0.0, 0.0 <= low_mj < math.inf),
             ("unsafe_events", float(len(self.unsafe)), 0.0, not self.unsafe),
             ("released_to_hold", float(self.released), 1.0, self.released),
-        )
+        )  # fmt: skip
         return [
             Criterion(name, round(value, 4) if math.isfinite(value) else -1.0, limit, ok)
             for name, value, limit, ok in rows

@@ -19,7 +19,6 @@ from haptics.errors import HapticsError
 from safety.states import State
 from teleop.audit.errors import AuditError
 from teleop.console.errors import ConsoleError, KeyRefusedError
-from teleop.console.felt import FELT_MIN_S
 from teleop.console.session import HandleSession, Options
 from teleop.scripted.client import ClientError, Door, RefusedError
 from teleop.scripted.persons import Phase
@@ -126,9 +125,8 @@ def _done(session: HandleSession, auto_s: float, elapsed_s: float) -> bool:
     """Tell the simulated person when to lift off; True once it let go and the robot holds."""
     person = session.person
     assert person is not None
-    enough = session.felt.felt_s >= FELT_MIN_S
     person.finish = elapsed_s > auto_s - LIFT_S and (
-        enough or elapsed_s > auto_s + GRACE_S - LIFT_S
+        session.felt.enough or elapsed_s > auto_s + GRACE_S - LIFT_S
     )
     if person.expert.phase is not Phase.DONE:
         person.done_s = elapsed_s
