@@ -147,7 +147,6 @@ def _commands(wanted: Wanted) -> list[Case]:
         CommandSpec(carrier, rate_hz, profile=profile, seconds=seconds, seed=wanted.seed)
         for profile in ("loopback", "5g")
         for carrier, rate_hz in COMMANDS
-        if carrier != "udp" or profile == "loopback"
     ]
     return [commands.case_of(spec) for spec in specs]
 

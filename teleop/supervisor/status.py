@@ -47,10 +47,10 @@ class Status:
     servo_late_p99_us: float = -1.0
     """Over the last 10 s, as the next three."""
     servo_late_p999_us: float = -1.0
-    uplink_late_p999_us: float = -1.0
-    """From the kernel's receipt of a datagram to the process; -1: none came."""
     guard_late_p99_us: float = -1.0
     guard_late_p999_us: float = -1.0
+    uplink_late_p999_us: float = -1.0
+    """From the kernel's receipt of a datagram to the process; -1: none came."""
     late_max_us: float = -1.0
     """Worst wake-up of servo or guard since they started."""
     not_real_time: tuple[str, ...] = ()
