@@ -102,12 +102,15 @@ def _others(wanted: Wanted) -> list[Case]:
     returns = 2 if wanted.quick else 20
     stop = Spec(Kind.STOP, count=wanted.stops, seed=seed, control_hz=hz)
     back = Spec(Kind.RETURN, count=returns, seed=seed, control_hz=hz)
+    held = Spec(Kind.BRAKED, count=returns, seed=seed, control_hz=hz)
     frames = Spec(Kind.ATTACK, count=wanted.frames, seed=seed, control_hz=hz)
     return [
         case_of("bedside-stop", f"bedside stop in every state, {wanted.stops} presses", stop,
                 2 * WARM_S + 0.12 * wanted.stops),
         case_of("return", f"back after 3 s without a link, {returns} times", back,
                 WARM_S + 6.0 * returns),
+        case_of("braked", f"braked in contact, then breathing, {returns} times", held,
+                WARM_S + 5.0 * returns),
         case_of("attack", f"attack frames at the gate, {wanted.frames} of each kind", frames,
                 ATTACK_S * KINDS * wanted.frames),
     ]  # fmt: skip

@@ -34,7 +34,9 @@ report.
   from the fault to standstill across the probe's axis (all of the probe where brakes hold).
   **path**: from the fault to rest. The arm scans in contact at up to 30 mm/s.
 - **peak**: largest true contact force. **added**: above the largest of the 100 ms before the
-  fault.
+  fault, until the end of the watch; **stop adds**: the same until standstill. On closed brakes the
+  later part is the patient's breath: its bound, and the time to hand release, stand under Totals
+  ("braked in contact").
 - 0 failures in N injections bound the failure rate to 3/N at 95 % confidence.
 """
 
@@ -65,6 +67,7 @@ def _row(figures: dict[str, Figure], fault: Fault) -> str:
         _cell(figures, fault, "standstill", fault.stop_max_ms),
         _cell(figures, fault, "path"),
         _cell(figures, fault, "peak force"),
+        _cell(figures, fault, "added until standstill"),
         _cell(figures, fault, "added force"),
         fault.note,
     )
@@ -72,7 +75,7 @@ def _row(figures: dict[str, Figure], fault: Fault) -> str:
 
 
 COLUMNS = ("fault", "follows", "first-out cause", "detect ms / limit", "rest ms / limit", "path mm",
-           "peak N", "added N", "note")  # fmt: skip
+           "peak N", "stop adds N", "added N", "note")  # fmt: skip
 
 
 def _table(columns: Iterable[str], rows: Iterable[str]) -> list[str]:
@@ -87,7 +90,9 @@ def _totals(run: Run) -> list[str]:
         if results:
             text = ", ".join(f"{name} {_sum(results, name):,.0f}" for name in SUMS)
             lines.append(f"- {what}: {text}")
-    others = [r for r in run.results if r.case.key in ("bedside-stop", "return", "attack")]
+    others = [
+        r for r in run.results if r.case.key in ("bedside-stop", "return", "braked", "attack")
+    ]
     for result in others:
         text = "; ".join(f"{f.name} {figure_text(f)}" for f in result.measured.figures)
         lines.append(f"- {result.case.title}: {text}")

@@ -90,10 +90,11 @@ WORST: dict[str, tuple[str, Callable[[Outcome], float]]] = {
     "brakes": _worst("ms", lambda o: o.brake_ms),
     "peak force": _worst("N", lambda o: o.peak_force_n),
     "added force": _worst("N", lambda o: o.added_force_n),
+    "added until standstill": _worst("N", lambda o: o.stop_added_n),
     "added impulse": _worst("Ns", lambda o: o.added_impulse_ns),
 }
 SHOWN: dict[Follows, tuple[str, ...]] = {
-    Follows.STOP: ("detection", "standstill", "path"),
+    Follows.STOP: ("detection", "standstill", "path", "added until standstill"),
     Follows.PAUSE: ("detection",),
     Follows.SLOWER: ("detection",),
     Follows.NOTHING: (),

@@ -110,6 +110,8 @@ class Outcome(msgspec.Struct, frozen=True):
     peak_force_n: float
     added_force_n: float = 0.0
     """Peak force after the fault above the largest of the 100 ms before it."""
+    stop_added_n: float = 0.0
+    """The same until standstill: what the stop itself adds. Later, breathing presses on brakes."""
     added_impulse_ns: float = 0.0
     """The added force, integrated over the watch (N s)."""
     speed_mm_s: float = 0.0

@@ -112,6 +112,7 @@ def outcome_of(
         stop_distance_mm=round(trace.travelled_m(moving, tangential=across) * 1e3, 3),
         peak_force_n=round(peak_n, 3),
         added_force_n=round(max(0.0, peak_n - held_n), 3),
+        stop_added_n=round(max(0.0, trace.peak_force_n(moving) - held_n), 3),
         added_impulse_ns=round(_impulse(rows, held_n), 4),
         speed_mm_s=round(1e3 * before[-1].tangential_m_s, 2) if before else 0.0,
         seen=tuple(change.state.name for change in seen.changes),

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     STOP = "bedside-stop"
     RETURN = "return"
     ATTACK = "attack"
+    BRAKED = "braked"
 
 
 class Spec(msgspec.Struct, frozen=True, tag="virtual"):

@@ -17,7 +17,7 @@ from bench.kit.bench import BenchError, SkipCase
 from bench.latency.place import Place, place
 from bench.latency.system import SystemSpec, people
 from bench.links.emulator import EmulatorError
-from bench.pages.demo import Demo, wait_for
+from bench.pages.demo import Demo, cause_names, wait_for
 from bench.pages.people import Session
 from safety.states import ContactState, State
 from transport.local import clock
@@ -25,7 +25,8 @@ from transport.local import clock
 ENGAGED = (State.ACTIVE, State.DEGRADED)
 SCAN_S = 120.0
 """The scripted people work for so long; a fault comes long before."""
-PATIENCE_S = 75.0
+PATIENCE_S = {False: 75.0, True: 120.0}
+"""Until the arm scans: scripted people, or both pages."""
 MOVES_M_S = 0.005
 PROFILE = "wired"
 KEYS = ("KeyD", "KeyA")
@@ -55,7 +56,8 @@ def reasons() -> Iterator[None]:
     except (SkipCase, NotMadeError):
         raise
     except (*errors, *page_errors()) as error:
-        raise NotMadeError(f"{type(error).__name__}: {error}") from error
+        words = str(error).splitlines()[:1] or [""]
+        raise NotMadeError(f"{type(error).__name__}: {words[0]}") from error
 
 
 @dataclass
@@ -97,6 +99,16 @@ class Rig:
         command = [sys.executable, "-c", code, *arguments]
         self.helpers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
 
+    def story(self) -> str:
+        """Where the system stands, for whoever asks why nothing moves."""
+        g = self.demo.guard
+        live = ", ".join(sorted(cause_names(g.live_causes))) or "none"
+        return (
+            f"{g.state.name}, step {g.step.name}, first out {g.first_out.name}, live {live}, "
+            f"age {g.age_ms:.0f} ms, loop {g.loop_ms:.0f} ms, image {g.image_ms:.0f} ms, "
+            f"{self.demo.servo.contact.name}, {1e3 * self.demo.speed_m_s():.1f} mm/s"
+        )
+
     def leave(self) -> None:
         """Undo what was done to the machine; the demo ends afterwards."""
         self.go_on()
@@ -130,6 +142,8 @@ def drives(session: Session) -> bool:
             return False
     except page_errors():  # a button was not offered in time: the next look sees why
         return False
+    if session.demo.servo.contact != ContactState.PRESS:
+        return True
     key = KEYS[clock.now_ns() // STROKE_NS % 2]
     session.console.keyboard.up(KEYS[1 - KEYS.index(key)])
     session.console.keyboard.down(key)
@@ -163,8 +177,7 @@ def by_pages(folder: Path, seed: int) -> Iterator[Rig]:
         with place(PROFILE, SCAN_S, seed) as where, people(spec, folder, where) as session:
             rig = Rig(session.demo, folder, Sampler(session.demo.run_dir), where, session)
             try:
-                session.arm()
-                session.to_contact()
+                _begin(session)
                 _wait(rig)
                 yield rig
             finally:
@@ -174,13 +187,16 @@ def by_pages(folder: Path, seed: int) -> Iterator[Rig]:
             rig.left_behind = sweep(rig.demo.run_dir)
 
 
+def _begin(session: Session) -> None:
+    """What comes once in a session; the steps after it are done as the pages name them."""
+    session.demo.bedside.send(b"s")
+    wait_for("stop tested", lambda: session.demo.guard.stop_tested)
+    session.bedside.locator("#declare-probe").click()
+
+
 def _wait(rig: Rig) -> None:
     """Wait for motion in contact; with pages the people do what these ask for."""
     try:
-        wait_for("the arm scans", rig.scans, PATIENCE_S)
+        wait_for("the arm scans", rig.scans, PATIENCE_S[rig.session is not None])
     except AssertionError as error:
-        state = rig.demo.guard
-        raise NotMadeError(
-            f"this machine did not let the arm move: {state.state.name}, "
-            f"first out {state.first_out.name}, age {state.age_ms:.0f} ms"
-        ) from error
+        raise NotMadeError(f"this machine did not let the arm move: {rig.story()}") from error
