@@ -14,11 +14,11 @@ PATIENTS = 1000
 SHARD = 250
 """Patients per case: a run is parallel and resumable by cases."""
 ABLATION = 100
-QUICK_PATIENTS, QUICK_ABLATION, QUICK_CUTS, QUICK_STOPS = 12, 4, 8, 2
+QUICK_PATIENTS, QUICK_ABLATION, QUICK_CUTS, QUICK_STOPS = 12, 3, 4, 2
 CUTS, STOPS = 200, 50
-TRUNK_S, QUICK_TRUNK_S = 50.0, 16.0
+TRUNK_S, QUICK_TRUNK_S = 50.0, 8.0
 """Of the insertion that the cuts branch off."""
-SECONDS_EACH = 0.6
+SECONDS_EACH = 1.0
 CUT_SECONDS = 1.5
 FIRST_PATIENT = 10_000_000
 """Patients below this number are for tuning; the bench draws from here on, 100,000 per seed."""
