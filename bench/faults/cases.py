@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bench.faults.model import Group
-from bench.faults.real.cases import real_cases
+from bench.faults.real.cases import REPEATS, real_cases
 from bench.faults.spec import Kind, Spec
 from bench.faults.table import TABLE
 from bench.kit.model import Case, Param
@@ -38,6 +38,7 @@ class Wanted:
     control_hz: int = 500
     faults: tuple[str, ...] = ()
     """Parts of fault names."""
+    real_repeats: int = REPEATS
 
 
 def case_of(key: str, title: str, spec: Spec, expected_s: float) -> Case:
@@ -51,7 +52,8 @@ def plan(wanted: Wanted) -> list[Case]:
     if wanted.hours > 0.0:
         return _soak(wanted)
     virtual = [*_singles(wanted), *_pairs(wanted), *_others(wanted)] if wanted.virtual else []
-    return [*virtual, *real_cases(wanted.quick, wanted.seed)] if wanted.real else virtual
+    real = real_cases(wanted.quick, wanted.seed, wanted.real_repeats) if wanted.real else []
+    return [*virtual, *(case for case in real if _named(wanted, case.title))]
 
 
 def _named(wanted: Wanted, name: str) -> bool:

@@ -30,6 +30,9 @@ def command(
         float, typer.Option(min=0.0, help="Soak: pairs of faults for so long, nothing else.")
     ] = 0.0,
     repeats: Annotated[int, typer.Option(min=1, help="Injections of every single fault.")] = 20,
+    real_repeats: Annotated[
+        int, typer.Option(min=1, help="Injections of every fault of real processes.")
+    ] = 3,
     pairs: Annotated[int, typer.Option(min=0, help="Pairs of faults at random times.")] = 2000,
     fault: Annotated[
         list[str] | None,
@@ -61,7 +64,7 @@ def command(
         quick=quick, seed=seed, repeats=1 if quick else repeats, pairs=60 if quick else pairs,
         frames=min(frames, 20_000) if quick else frames, stops=100 if quick else 1000,
         hours=hours, control_hz=control_hz, faults=tuple(fault or ()),
-        virtual=layer is not Layer.REAL, real=layer is not Layer.VIRTUAL,
+        real_repeats=real_repeats, virtual=layer is not Layer.REAL, real=layer is not Layer.VIRTUAL,
     )  # fmt: skip
     cases = plan(wanted)
     side_by_side = max(jobs, min(2, os.cpu_count() or 1)) if quick else jobs

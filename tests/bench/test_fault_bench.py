@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +16,16 @@ from bench_kit_samples import result as sample
 
 from bench.attack.frames import Attack
 from bench.branch import branch
-from bench.faults import figures, gate, last
+from bench.faults import braked, figures, gate, last
 from bench.faults.act import after
 from bench.faults.cases import SHARD, Wanted, plan
 from bench.faults.doc import page
 from bench.faults.model import Fault, Follows, Outcome
+from bench.faults.real import case as real
+from bench.faults.real import leftover
 from bench.faults.real.cases import key_of
+from bench.faults.real.rig import NotMadeError
+from bench.faults.real.spec import RealSpec
 from bench.faults.real.table import REAL
 from bench.faults.run import problems, run_fault
 from bench.faults.spec import Kind, Spec
@@ -33,6 +40,7 @@ from bench.kit import store
 from bench.kit.model import Case, CaseResult, Figure, Group, Measured, Run, Target, Verdict
 from bench.kit.scorecard import judge
 from bench.world import World
+from robot_sim.scene import load_scene
 from safety.authentic import sign
 from safety.frame import pack
 from safety.gate import Rejection
@@ -305,3 +313,84 @@ def test_a_press_stops_what_moves(watched: tuple[World, Watch, list[str]]) -> No
 def test_a_spec_survives_storage() -> None:
     spec = Spec(Kind.PAIR, first=5, count=2, words=("link",))
     assert msgspec.json.decode(msgspec.json.encode(spec), type=Spec) == spec
+
+
+# What a stop adds, and what breathing adds on closed brakes.
+
+
+def test_closed_brakes_add_little_until_standstill_and_then_no_more_than_a_breath() -> None:
+    found = _numbers(braked.measure(Spec(Kind.BRAKED, count=1)))
+    stop_n, later_n = found["added until standstill max"], found["later, breathing: force max"]
+    bound_n = found["later, breathing: bound max"]
+    assert stop_n is not None
+    assert later_n is not None
+    assert bound_n is not None
+    assert 0.0 <= stop_n <= 1.0
+    assert later_n <= bound_n <= later_n + 8.0, "a bound that says nothing would be large"
+    assert found["above its bound"] == 0
+
+
+def test_the_bound_grows_with_the_breath() -> None:
+    scene = load_scene()
+    deep = msgspec.structs.replace(scene.breathing, peak_to_peak_m=0.016)
+    assert braked.bound_n(scene, 5.0) > 5.0
+    deeper = msgspec.structs.replace(scene, breathing=deep)
+    assert braked.bound_n(deeper, 5.0) > braked.bound_n(scene, 5.0)
+
+
+# Real processes that do not start.
+
+ROW = REAL[0].must.name
+AWAY = real.Once(msgspec.structs.replace(GOOD, fault=ROW), (), (), ())
+
+
+def test_an_injection_that_was_not_made_is_tried_again_and_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[int] = []
+
+    def once(row: object, seed: int) -> real.Once:
+        calls.append(seed)
+        if len(calls) == 2:
+            raise NotMadeError("nobody came")
+        return AWAY
+
+    monkeypatch.setattr(real, "_once", once)
+    measured = real.measure(RealSpec(ROW, repeats=3, seed=5))
+    numbers = _numbers(measured)
+    assert len(calls) == 4
+    assert (numbers["injections"], numbers["injections not made"]) == (3, 0)
+    assert any("nobody came" in note for note in measured.notes)
+
+
+def test_a_machine_on_which_nothing_starts_is_not_asked_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[int] = []
+
+    def once(row: object, seed: int) -> real.Once:
+        calls.append(seed)
+        raise NotMadeError("the demo ended")
+
+    monkeypatch.setattr(real, "_once", once)
+    with pytest.raises(NotMadeError, match="the demo ended"):
+        real.measure(RealSpec(ROW, repeats=9))
+    assert len(calls) == real.FAILURES_MAX
+
+
+def test_processes_that_outlive_their_demo_are_found_and_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    sleeper = subprocess.Popen([sys.executable, "-c", "input()", str(run_dir)],
+                               stdin=subprocess.PIPE)  # fmt: skip
+    monkeypatch.setattr(leftover, "PATIENCE_NS", 0)
+    try:
+        assert leftover.processes_of(run_dir) == [sleeper.pid]
+        assert leftover.sweep(run_dir) == 1
+        assert sleeper.wait(20) == -signal.SIGKILL
+    finally:
+        sleeper.kill()
+        sleeper.communicate()
+    assert not run_dir.exists()

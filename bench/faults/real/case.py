@@ -12,8 +12,9 @@ from bench.faults.figures import of_singles
 from bench.faults.model import Follows, Outcome
 from bench.faults.real import pages
 from bench.faults.real.rig import ENGAGED, NotMadeError, Rig, by_pages, reasons, scripted
+from bench.faults.real.row import People, RealFault
 from bench.faults.real.spec import RealSpec
-from bench.faults.real.table import BY_NAME, People, RealFault
+from bench.faults.real.table import BY_NAME
 from bench.faults.run import BEFORE_NS, outcome_of
 from bench.kit.model import Figure, Measured, Series
 from bench.kit.stats import finite, percentile

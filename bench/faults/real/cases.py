@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from bench.faults.real.row import People
 from bench.faults.real.spec import RealSpec
-from bench.faults.real.table import REAL, People
+from bench.faults.real.table import REAL
 from bench.kit.model import Case, Param
 
 REPEATS = 3
@@ -18,9 +19,9 @@ def key_of(name: str) -> str:
     return "real-" + "-".join(words).lower()
 
 
-def real_cases(quick: bool, seed: int) -> list[Case]:
+def real_cases(quick: bool, seed: int, repeats: int = REPEATS) -> list[Case]:
     """One case per fault; each injection has processes of its own."""
-    repeats = 1 if quick else REPEATS
+    repeats = 1 if quick else repeats
     cases = []
     for row in REAL:
         if quick and not row.quick:

@@ -26,6 +26,16 @@ held = bytearray(int(sys.argv[1]))
 held[::4096] = b"x" * len(held[::4096])
 time.sleep(600)
 """
+_SYNC = """
+import os, sys
+block = os.urandom(1 << 20)
+while True:
+    with open(sys.argv[1], "wb") as file:
+        for _ in range(32):
+            file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+"""
 _FLOOD = """
 import os, random, socket, sys, time
 address, rate, ports = sys.argv[1], int(sys.argv[2]), [int(p) for p in sys.argv[3:]]
@@ -88,6 +98,12 @@ def memory(rig: Rig) -> None:
     if found is None:
         raise SkipCase("this system does not say how much memory is free")
     rig.start(_MEMORY, str(int(int(found[1]) * 1024 * MEMORY_SHARE)))
+
+
+def busy_disk(rig: Rig) -> None:
+    """Two programs keep the disk of the recording busy: every write of others waits for theirs."""
+    for index in range(2):
+        rig.start(_SYNC, str(rig.folder / f"sync-{index}"))
 
 
 @contextmanager

@@ -84,7 +84,7 @@ class Rig:
     def stall(self, name: str, seconds: float) -> None:
         """Stop a process for a moment."""
         self.send(name, signal.SIGSTOP)
-        clock.sleep_until(clock.now_ns() + round(seconds * 1e9))
+        self.sampler.run_for(seconds)
         self.go_on()
 
     def go_on(self) -> None:
