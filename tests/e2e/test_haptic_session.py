@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,15 @@ from bench.haptics.real import session
 from safety.states import ContactState, State
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+LOAD_MAX = 5.0
+"""Waiting processes per core. Beyond it pictures come at under 20 per second and round trips take
+over 200 ms, so guard and console rightly refuse to drive, and there is nothing to feel."""
 
 
 def test_a_hand_arms_touches_feels_and_lets_go(tmp_path: Path) -> None:
+    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    if load > LOAD_MAX * cores:
+        pytest.skip(f"a load of {load:.1f} on {cores} cores: nothing moves in real time")
     out = session(tmp_path, 14.0)
     story = f"{out.states} {out.contacts} {out.lines[-3:]} {out.errors}"
     assert out.code == 0, story
