@@ -124,7 +124,7 @@ class Oracle:
             self.state, self.only_released = HOLD, False
         elif self.state not in (LOCAL, ESTOP, FAULT):
             barred = {n for n in self.faults if n in BEDSIDE_FAULTS or GRADE[n] != HOLD}
-            if not barred and not self.powered_off:
+            if not barred:
                 self.from_latched, self.state = self.state == SAFE_STOP, LOCAL
 
     def give_arm(self) -> None:
