@@ -25,8 +25,11 @@ class FrameSink:
     def __init__(self, run_dir: Path) -> None:
         self._mailbox = channels.raw_box(run_dir, channels.COMMAND_FRAME)
         self._log = channels.ring_writer(run_dir, channels.COMMAND_LOG)
-        self.beside = Beside(run_dir, channels.DATAGRAM_FRAME)
-        """What uplink gave guard."""
+        self._beside = Beside(run_dir, channels.DATAGRAM_FRAME)
+
+    def given(self, session: int, stream: FirstCopy) -> None:
+        """Tell the stream of a session what uplink gave guard."""
+        self._beside.tell(session, stream)
 
     def accept(self, frame: bytes, at_ns: int) -> None:
         """Pass one frame on to guard."""
@@ -74,7 +77,7 @@ class Intake:
             if not again:
                 self._sink.accept(message, at_ns)
             return True
-        self._sink.beside.tell(frame.session, self._stream)
+        self._sink.given(frame.session, self._stream)
         if self._copy(frame) is Copy.NEWEST:
             self._sink.accept(message, at_ns)
         return True

@@ -13,7 +13,7 @@ from safety.frame import pack, unpack
 from safety.limits import Limits
 from safety.watchdog import Slots
 from teleop.gateway.frames import FrameSink, Intake
-from transport.multilink import Copy
+from transport.multilink import Copy, FirstCopy
 from transport.repeat import Repeat
 
 MS = 1_000_000
@@ -27,6 +27,9 @@ class Kept(FrameSink):
 
     def __init__(self) -> None:
         self.frames: list[tuple[int, bytes]] = []
+
+    def given(self, session: int, stream: FirstCopy) -> None:
+        """Nothing comes by datagram."""
 
     def accept(self, frame: bytes, at_ns: int) -> None:
         self.frames.append((at_ns, frame))
