@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,15 +13,7 @@ from bench.pages.demo import LIGHT, Demo, wait_for
 from bench.pages.people import Session
 from safety.states import Contact, Instrument, NeedlePlan, State
 
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.browser,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        "TELEOP_NEEDLE_E2E" not in os.environ,
-        reason="has not passed on two cores yet (pictures stall); TELEOP_NEEDLE_E2E=1 runs it",
-    ),
-]
+pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.timeout(300)]
 EXTRA = "needle_image_ms = 1500.0\n" + LIGHT
 """As the other limits of these tests: a shared, noisy machine."""
 STUCK_CYCLES = 2500

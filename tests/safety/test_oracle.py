@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 
+import pytest
 from harness import Rig
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -168,6 +170,45 @@ class PeopleAndFaults(RuleBasedStateMachine):
         assert (out.permit.kind == PermitKind.OPERATE) == moving
         if wanted in (SETUP, "ESTOP"):
             assert out.enable.brake
+
+
+def in_hand() -> PeopleAndFaults:
+    played = PeopleAndFaults()
+    played.take_arm()
+    return played
+
+
+def moving() -> PeopleAndFaults:
+    played = PeopleAndFaults()
+    played.press()
+    return played
+
+
+def held() -> PeopleAndFaults:
+    played = moving()
+    played.release()
+    return played
+
+
+def stopped() -> PeopleAndFaults:
+    played = moving()
+    played.stop(hold=False)
+    return played
+
+
+@pytest.mark.parametrize("begin", [PeopleAndFaults, moving, held, stopped, in_hand])
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_from_every_kind_of_state(
+    begin: Callable[[], PeopleAndFaults], name: str
+) -> None:
+    """The fault comes, people do what they can against it, it goes, and they start again."""
+    played = begin()
+    played.the_state_is_what_the_concept_promises()
+    for act in (partial(played.fault, name), played.acknowledge, played.allow,
+                partial(played.mend, name), played.mend_all, played.release, played.give_arm,
+                played.acknowledge, played.read_mark, played.allow, played.press):  # fmt: skip
+        act()
+        played.the_state_is_what_the_concept_promises()
 
 
 # Whoever changes the core or the oracle: once with derandomize=False and max_examples=1500.
