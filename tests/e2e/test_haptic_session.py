@@ -20,7 +20,7 @@ def test_a_hand_arms_touches_feels_and_lets_go(tmp_path: Path) -> None:
     load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
     if load > LOAD_MAX * cores:
         pytest.skip(f"a load of {load:.1f} on {cores} cores: nothing moves in real time")
-    out = session(tmp_path, 14.0)
+    out = session(tmp_path, 20.0)
     story = f"{out.states} {out.contacts} {out.lines[-3:]} {out.errors}"
     assert out.code == 0, story
 
