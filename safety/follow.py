@@ -24,7 +24,7 @@ def follow(
         _entered(m, now, before, after)
     if after.state == State.ARMED and allowed:
         m.consent.give(now)
-    _consent(m, after, now, limits)
+    _consent(m, after, bits, now, limits)
     if after.engagement != before.engagement:
         m.engaged_ns, m.recovered_ns = now, 0
     if bits & mask(Cause.GUARD_OVERRUN) and before.state not in SETUP:
@@ -33,11 +33,13 @@ def follow(
     _measure_stop(m, i, before, after, rest)
 
 
-def _consent(m: Memory, after: Machine, now: int, limits: Limits) -> None:
+def _consent(m: Memory, after: Machine, bits: int, now: int, limits: Limits) -> None:
     had = m.consent.given_ns > 0
     m.consent.follow(after, now, limits)
     if had and not m.consent.given_ns and after.latched & NO_VIEW:
         m.mark.forget()  # what ended the consent also ended the proof of a live view
+    if after.state in (*LATCHED, State.LOCAL) and bits & NO_VIEW:
+        m.mark.forget()  # nobody can go on from here by what was seen before
 
 
 def _entered(m: Memory, now: int, before: Machine, after: Machine) -> None:

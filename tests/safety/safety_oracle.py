@@ -69,8 +69,10 @@ class Oracle:
     def _stop(self, name: str, grade: str) -> None:
         again = self.state in LATCHED or (self.state == LOCAL and self.from_latched)
         self.noted = (self.noted if again else set()) | {name}
+        # Brakes that nobody saw close are no brakes: power goes, too.
+        unseen = name == "arm" and self.state not in LATCHED
+        self.powered_off = self.powered_off or grade == ESTOP or unseen
         self.state, self.acknowledged = grade, False
-        self.powered_off = self.powered_off or grade == ESTOP
 
     def settle(self, seconds: float) -> None:
         """Time passes; the faults that are present act, the worst first.
@@ -105,7 +107,7 @@ class Oracle:
 
     def allow(self) -> None:
         """The bedside presses "allow motion"."""
-        if self.state == ESTOP:
+        if self.state == ESTOP or (self.state == FAULT and self.powered_off):
             if self.acknowledged and not self.faults & {"arm"}:
                 self.state = SAFE_STOP
             return

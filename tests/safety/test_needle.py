@@ -63,7 +63,7 @@ def test_only_what_was_proposed_can_be_confirmed_and_only_by_the_bedside() -> No
     assert not advance(rig)
 
 
-@pytest.mark.parametrize("arg", [-1, 1, 499, 15001, 2**31 - 1, -(2**31)])
+@pytest.mark.parametrize("arg", [-1, 1, 499, 16001, 2**31 - 1, -(2**31)])
 def test_a_depth_that_is_no_plan_is_refused(arg: int) -> None:
     rig = active()
     assert propose(rig, arg) == NeedlePlan.NONE
