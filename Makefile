@@ -13,7 +13,8 @@ test: $(DEV) browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not process and not browser" $(ARGS)
+	$(BIN)/python -m pytest -m "process or browser" $(ARGS)
 
 # Proof of the safety core: docs/safety-concept.md, docs/mutation.md
 .PHONY: explore mutate coverage

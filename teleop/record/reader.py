@@ -134,15 +134,17 @@ class Recording:
         return None
 
     def _channel(self, channel: records.Channel) -> None:
+        """Know a topic only with its decoder: messages of a damaged channel are damage, too."""
+        if channel.topic not in self.decoders:
+            self.decoders[channel.topic] = self._decoder(channel)
         self.topics[channel.id] = channel.topic
-        if channel.topic in self.decoders:
-            return
+
+    def _decoder(self, channel: records.Channel) -> Decoder | JsonDecoder:
         if channel.message_encoding == JSON:
-            self.decoders[channel.topic] = JsonDecoder()
-        elif channel.message_encoding == PACKED:
-            self.decoders[channel.topic] = Decoder(self._schemas[channel.schema_id].data)
-        else:
-            raise ValueError(f"encoding {channel.message_encoding!r} unknown")
+            return JsonDecoder()
+        if channel.message_encoding == PACKED:
+            return Decoder(self._schemas[channel.schema_id].data)
+        raise ValueError(f"encoding {channel.message_encoding!r} unknown")
 
 
 def _check_bomb(chunk: records.Chunk) -> None:

@@ -45,6 +45,7 @@ from safety.authentic import sign
 from safety.frame import pack
 from safety.gate import Rejection
 from safety.states import State
+from transport.local import clock
 
 CUT = TABLE[0]
 GOOD = Outcome(CUT.name, "HOLD", "COMMAND_AGE", 45.0, 52.0, -1.0, 0.4, 5.0)
@@ -387,7 +388,11 @@ def test_processes_that_outlive_their_demo_are_found_and_ended(
                                stdin=subprocess.PIPE)  # fmt: skip
     monkeypatch.setattr(leftover, "PATIENCE_NS", 0)
     try:
-        assert leftover.processes_of(run_dir) == [sleeper.pid]
+        # Its command line can be read a moment after the call that starts it came back.
+        until_ns = clock.now_ns() + 20_000_000_000
+        while not (found := leftover.processes_of(run_dir)) and clock.now_ns() < until_ns:
+            pass
+        assert found == [sleeper.pid]
         assert leftover.sweep(run_dir) == 1
         assert sleeper.wait(20) == -signal.SIGKILL
     finally:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from mcap.reader import make_reader
+from mcap.records import Channel, Message
 from record_samples import guard_step, write
 
 from safety import messages as m
@@ -19,7 +20,7 @@ from teleop.record import csvfile, info, mcapfile
 from teleop.record.decode import Decoder
 from teleop.record.errors import ForeignFileError, RecordingError
 from teleop.record.reader import open_recording
-from teleop.record.topics import TOPICS
+from teleop.record.topics import PACKED, TOPICS
 
 
 def test_every_packed_layout_is_described_exactly() -> None:
@@ -122,6 +123,18 @@ def test_a_foreign_file_is_refused_with_its_name(tmp_path: Path, content: bytes)
         list(open_recording(path).messages())
     with pytest.raises(RecordingError, match="No such file"):
         open_recording(tmp_path / "none.mcap")
+
+
+def test_a_channel_without_a_decoder_is_no_topic(tmp_path: Path) -> None:
+    """Its schema was lost with a damaged chunk: what comes later under its number is damage."""
+    recording = open_recording(write(tmp_path / "a.mcap", steps=2))
+    lost = Channel(id=99, topic="new", message_encoding=PACKED, metadata={}, schema_id=77)
+    late = Message(channel_id=99, log_time=1, publish_time=1, sequence=1, data=b"")
+    for record in (lost, late):
+        with pytest.raises(KeyError):
+            recording._fact(record)
+        assert list(recording._take(record, 0)) == []
+    assert len(recording.damage) == 2
 
 
 def _mutate(data: bytes, rng: random.Random) -> bytes:
