@@ -9,12 +9,13 @@ ARGS ?=
 run: $(STAMP)
 	$(BIN)/teleop demo $(ARGS)
 
+# Status 5 of pytest: ARGS chose no test of this part.
 test: $(DEV) browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not process and not browser" $(ARGS)
-	$(BIN)/python -m pytest -m "process or browser" $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not process and not browser" $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m "process or browser" $(ARGS) || [ $$? -eq 5 ]
 
 # Proof of the safety core: docs/safety-concept.md, docs/mutation.md
 .PHONY: explore mutate coverage
