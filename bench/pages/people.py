@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Page
+from playwright.sync_api import TimeoutError as TooLate
 
 from bench.pages.browser import data
 from bench.pages.demo import Demo, cause_names, wait_for
@@ -76,7 +78,8 @@ class Session:
         """Unless `done`, do what the pages ask for, and give guard the time to hear of it."""
         if not done:
             guard = self.demo.guard
-            STEPS.get(guard.step, Session._look)(self)
+            with contextlib.suppress(TooLate):  # a button that has just gone: look again
+                STEPS.get(guard.step, Session._look)(self)
             wait_for("guard heard it", lambda: self.demo.guard.cycle > guard.cycle + 60)
         return done
 
