@@ -91,11 +91,9 @@ def telemetry(data: bytes) -> None:
 
 def force(data: bytes) -> None:
     """Force frames, link reports and events."""
-    try:
+    with contextlib.suppress(force_frame.ForceFrameError):  # what it says of bytes that are none
         frame = force_frame.unpack(data)
         assert force_frame.unpack(force_frame.pack(frame)) == frame
-    except force_frame.ForceFrameError:
-        pass  # what it says of bytes that are none
     read_report(data)
     try:
         GUARD_EVENT.unpack(data)

@@ -22,9 +22,8 @@ from bench.latency.chromium import launch, need_chromium
 from bench.latency.place import Place, place
 from bench.latency.spec import WARM_UP_S, Peer
 from bench.latency.video import wait, with_network
-from bench.pages.browser import open_page
 from bench.pages.demo import Demo, wait_for
-from bench.pages.people import Session
+from bench.pages.people import Session, join
 from teleop.record.errors import RecordingError
 from transport.local.clock import now_ns
 
@@ -161,11 +160,7 @@ def people(spec: SystemSpec, folder: Path, where: Place) -> Iterator[Session]:
             demo.start()
             port = demo.url("console").split(":")[2].split("/")[0]
             browser = launch(play, where, (f"{origin}:{port}",))
-            bedside = open_page(browser, demo.url("bedside"), 768, 1024)
-            bedside.locator("#join").click()
-            console = open_page(browser, demo.url("console"), 1280, 800)
-            console.locator("#join").click()
-            yield Session(demo, console, bedside, None)
+            yield join(browser, demo)
             browser.close()
         finally:
             demo.stop()

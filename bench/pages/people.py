@@ -7,12 +7,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 from playwright.sync_api import TimeoutError as TooLate
 
-from bench.pages.browser import data
+from bench.pages.browser import data, open_page
 from bench.pages.demo import Demo, cause_names, wait_for
 from safety.states import State, Step
+
+CONSOLE_SIZE = (1280, 800)
+TABLET_SIZE = (768, 1024)
+
+
+def join(
+    browser: Browser,
+    demo: Demo,
+    size: tuple[int, int] = CONSOLE_SIZE,
+    shots: Path | None = None,
+) -> Session:
+    """Open both pages of a running demo and join; `size` of the console, pixels."""
+    bedside = open_page(browser, demo.url("bedside"), *TABLET_SIZE)
+    bedside.locator("#join").click()
+    console = open_page(browser, demo.url("console"), *size)
+    console.locator("#join").click()
+    return Session(demo, console, bedside, shots)
 
 
 @dataclass

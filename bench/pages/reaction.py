@@ -18,9 +18,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from bench.pages.browser import data, launch, open_page
+from bench.pages.browser import data, launch
 from bench.pages.demo import LIGHT, Demo, wait_for
-from bench.pages.people import Session
+from bench.pages.people import Session, join
 from bench.pages.watch import PageClock, install, page_clock, seen
 from safety.states import State
 from transport.local import clock
@@ -121,15 +121,13 @@ def run(stops: int, cuts: int) -> Reactions:
         session: Session | None = None
         try:
             demo.start()
-            bedside = open_page(chromium, demo.url("bedside"), 768, 1024)
-            console = open_page(chromium, demo.url("console"), 1280, 800)
-            for page in (bedside, console):
-                page.locator("#join").click()
+            session = join(chromium, demo)
             wait_for("joined", demo.in_state(State.CONNECTED, State.QUALIFIED), 60)
-            session = Session(demo, console, bedside, None)
             session.arm()
-            pages = [Watched("console", console, page_clock(console)),
-                     Watched("bedside", bedside, page_clock(bedside))]  # fmt: skip
+            pages = [
+                Watched(name, page, page_clock(page))
+                for name, page in (("console", session.console), ("bedside", session.bedside))
+            ]
             for watched in pages:
                 install(watched.page)
                 out.clock_error_ms[watched.name] = watched.clock.error_ns / 1e6

@@ -43,6 +43,7 @@ from teleop.scripted.eyes import Eyes
 from teleop.scripted.link import ConsoleLink, every
 from teleop.scripted.nurse import seen_of
 from teleop.scripted.persons import Act
+from teleop.tasks import end_tasks
 from transport.force_frame import ForceFrame, ForceFrameError, unpack
 from transport.identity import DeviceKey
 from transport.local.clock import now_ns
@@ -143,8 +144,7 @@ class HandleSession:
 
     async def close(self) -> None:
         """Let go of everything."""
-        for task in (*self._tasks, *self._events):
-            task.cancel()
+        await end_tasks((*self._tasks, *self._events))
         if self._process is not None:
             self._process.end()
         await self.window.close()

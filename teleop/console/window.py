@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +27,8 @@ WEB = Path(teleop.__file__).parent / "web"
 TEXT = Path(teleop.__file__).parent / "text"
 JPEG_QUALITY = 85
 MAX_MESSAGE_BYTES = 256
+ACCEPT_ROUNDS = 3
+"""Rounds of the event loop from an accepted connection to one that aiohttp knows of."""
 CSP = "default-src 'self'; connect-src 'self'; img-src 'self' blob:"
 
 
@@ -56,6 +59,7 @@ class Window:
         self._socket: web.WebSocketResponse | None = None
         self._sent = -1
         self._runner: web.AppRunner | None = None
+        self._listening: socket.socket | None = None
         self.url = ""
         self.unreadable = 0
 
@@ -68,17 +72,22 @@ class Window:
         app.router.add_static("/text", TEXT)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        port = self._runner.addresses[0][1]
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        await web.SockSite(self._runner, self._listening).start()
+        port = self._listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}/{self._secret}/"
 
     async def close(self) -> None:
         """Stop serving."""
         if self._socket is not None:
             await self._socket.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._runner is None or self._listening is None:
+            return
+        # aiohttp closes the connections that it knows; one just accepted would stay open for good.
+        asyncio.get_running_loop().remove_reader(self._listening)
+        for _ in range(ACCEPT_ROUNDS):
+            await asyncio.sleep(0)
+        await self._runner.cleanup()
 
     @property
     def watched(self) -> bool:
@@ -98,11 +107,11 @@ class Window:
         await self._send(json.dumps(status))
 
     async def _send(self, data: bytes | str) -> None:
-        socket = self._socket
-        if socket is None or socket.closed:
+        page = self._socket
+        if page is None or page.closed:
             return
         try:
-            await (socket.send_bytes(data) if isinstance(data, bytes) else socket.send_str(data))
+            await (page.send_bytes(data) if isinstance(data, bytes) else page.send_str(data))
         except (ConnectionError, RuntimeError):
             self._socket = None  # the page is gone; its silence lets go of the dead-man
 
@@ -113,17 +122,17 @@ class Window:
     async def _talk(self, request: web.Request) -> web.WebSocketResponse:
         if request.headers.get("Origin") != str(request.url.origin()):
             raise web.HTTPForbidden
-        socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE_BYTES)
-        await socket.prepare(request)
-        before, self._socket = self._socket, socket
+        page = web.WebSocketResponse(max_msg_size=MAX_MESSAGE_BYTES)
+        await page.prepare(request)
+        before, self._socket = self._socket, page
         if before is not None:
             await before.close()
-        async for message in socket:
+        async for message in page:
             if message.type == aiohttp.WSMsgType.TEXT:
                 self.hear(message.data)
-        if self._socket is socket:
+        if self._socket is page:
             self._socket = None
-        return socket
+        return page
 
     def hear(self, text: str) -> None:
         """Take a message of the page: {"seen": id} or {"event": name, "arg": number}."""

@@ -34,6 +34,7 @@ from teleop.gateway.video import VideoPeers
 from teleop.gateway.welcome import Greeter, read_site
 from teleop.keys.errors import KeysError
 from teleop.keys.files import read_devices
+from teleop.tasks import end_tasks
 from teleop.whatif.routes import add_routes
 from transport.dscp import TrafficClass
 from transport.identity import canonical_key
@@ -149,8 +150,8 @@ class Gateway:
             for task in done:
                 task.result()
         finally:
-            for task in [ending, *parts]:
-                task.cancel()
+            ending.cancel()
+            await end_tasks(parts)
             for server in servers:
                 server.close()
             await self._command.close()

@@ -22,6 +22,7 @@ from teleop.keys.files import read_pins, read_site_key
 from teleop.keys.sources import Source, open_source
 from teleop.pinning import fingerprint_of
 from teleop.scripted.commandkey import CommandKey
+from teleop.tasks import end_tasks
 from transport import schema
 from transport.binding import answer_text, digest, is_proven, offer_text
 from transport.datagrams import Direction, derive_key
@@ -43,6 +44,8 @@ from transport.schema import (
 
 JOIN_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 20.0
+CLOSE_TIMEOUT_S = 1.0
+"""How long a robot that does not answer is waited for when a page leaves."""
 GATEWAY_FILE = "gateway.json"
 JOIN_FILE = "join.json"
 
@@ -165,6 +168,7 @@ class PageClient:
     async def join(self) -> Welcome:
         """Connect and say hello with the join code, or with the token of an earlier join."""
         door = self._door or await self._find_door()
+        await self._hang_up()
         if self._http is None:
             self._http = aiohttp.ClientSession()
         origin = self._others[0] if self._others else door.origin
@@ -174,6 +178,7 @@ class PageClient:
                 f"{origin}/ws",
                 headers={"Origin": origin},
                 max_msg_size=schema.MAX_SIGNAL_BYTES,
+                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
                 ssl=door.trust,
             )
             self.welcome = await asyncio.wait_for(self._handshake(door.code), JOIN_TIMEOUT_S)
@@ -303,12 +308,17 @@ class PageClient:
 
     async def close(self) -> None:
         """Leave."""
-        if self._reader is not None:
-            self._reader.cancel()
-        if self._socket is not None:
-            await self._socket.close()
+        await self._hang_up()
         if self._http is not None:
             await self._http.close()
+
+    async def _hang_up(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await end_tasks([reader])
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            await socket.close()
 
     async def _receive(self) -> FromServer:
         assert self._socket is not None

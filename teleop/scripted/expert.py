@@ -18,6 +18,7 @@ from teleop.scripted.link import SILENT_NS, ConsoleLink, every
 from teleop.scripted.nurse import seen_of
 from teleop.scripted.persons import Expert, Phase
 from teleop.scripted.score import Histogram, Sample, Score
+from teleop.tasks import end_tasks
 from transport.local.clock import now_ns
 from transport.schema import HEARTBEAT, HEARTBEAT_MAGIC, Role, Telemetry
 
@@ -88,8 +89,7 @@ class ScriptedExpert:
 
     async def close(self) -> None:
         """Leave."""
-        for task in self._tasks:
-            task.cancel()
+        await end_tasks(self._tasks)
         await self.link.close()
         if self._audit is not None:
             self._audit.close()

@@ -9,6 +9,7 @@ from typing import Protocol
 from safety.states import ContactState, EventKind, State, Step
 from teleop.scripted.client import GatewayError, PageClient
 from teleop.scripted.persons import Act, Nurse, Seen
+from teleop.tasks import end_tasks
 from transport.local.clock import now_ns
 from transport.schema import Beat, Role, Signal, Status, Telemetry
 
@@ -100,8 +101,7 @@ class ScriptedNurse:
 
     async def close(self) -> None:
         """Leave the bedside."""
-        for task in self._tasks:
-            task.cancel()
+        await end_tasks(self._tasks)
         await self._page.close()
         self._key.close()
 

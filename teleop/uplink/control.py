@@ -14,6 +14,19 @@ import msgspec
 from teleop.uplink.messages import MOST_BYTES, MOST_LINKS, SOCKET, Table, decode_table
 
 
+class TableError(ValueError):
+    """Gateway sent something that is no table."""
+
+
+def _table(data: bytes, flags: int) -> Table:
+    if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        raise TableError(f"cut at {MOST_BYTES} bytes or {MOST_LINKS} sockets")
+    try:
+        return decode_table(data)
+    except msgspec.MsgspecError as error:
+        raise TableError(str(error)) from error
+
+
 class Control:
     """Listens in the run folder; one gateway at a time, the newest."""
 
@@ -43,22 +56,25 @@ class Control:
         return line.fileno()
 
     def read(self) -> tuple[Table, list[socket.socket]] | None:
-        """A table and the sockets that came with it. None: gateway is gone, or talks nonsense."""
+        """A table and the sockets that came with it. None: gateway is gone.
+
+        TableError: what came is no table; hang up, gateway calls again.
+        """
         if self._line is None:
             return None
         try:
             data, fds, flags, _ = socket.recv_fds(self._line, MOST_BYTES, MOST_LINKS)
         except OSError:  # reset: gateway was killed
             return None
+        if not data and not fds:
+            return None
         sockets = [socket.socket(fileno=fd) for fd in fds]
         try:
-            if data and not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
-                return decode_table(data), sockets
-        except msgspec.MsgspecError:
-            pass  # as a gateway that is gone: it calls again
-        for one in sockets:
-            one.close()
-        return None
+            return _table(data, flags), sockets
+        except TableError:
+            for one in sockets:
+                one.close()
+            raise
 
     def hang_up(self) -> None:
         """End the connection, if there is one."""

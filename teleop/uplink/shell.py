@@ -16,7 +16,7 @@ from pathlib import Path
 
 from teleop import channels
 from teleop.uplink.beside import Beside
-from teleop.uplink.control import Control
+from teleop.uplink.control import Control, TableError
 from teleop.uplink.judge import Judge
 from teleop.uplink.messages import Arrival, Table, pack
 from teleop.uplink.ports import Port
@@ -141,7 +141,11 @@ class UplinkShell:
 
     def _told(self) -> None:
         """A table came, or gateway is gone."""
-        got = self._control.read()
+        try:
+            got = self._control.read()
+        except TableError as error:
+            self.note(kind="table", problem=str(error))
+            got = None
         if got is None:
             self._hang_up()
             return

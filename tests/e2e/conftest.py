@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from bench.pages.browser import launch, open_page
+from bench.pages.browser import launch
 from bench.pages.demo import LIGHT, Demo, wait_for
-from bench.pages.people import Session
+from bench.pages.people import CONSOLE_SIZE, Session, join
 from safety.states import State
+
+NEEDLE_SIZE = (1024, 640)
+"""Of a small laptop: all that needle work shows must fit."""
 
 
 @pytest.fixture(scope="module")
@@ -24,24 +28,36 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def session(browser: Browser, tmp_path: Path) -> Iterator[Session]:
-    shots = os.environ.get("TELEOP_SCREENSHOTS")
-    demo = Demo(tmp_path, extra="" if shots else LIGHT)
+@contextmanager
+def joined(
+    browser: Browser, demo: Demo, size: tuple[int, int], shots: Path | None = None
+) -> Iterator[Session]:
+    """Both people on the pages of a demo; at the end no page may have met an error."""
     try:
         demo.start()
-        bedside = open_page(browser, demo.url("bedside"), 768, 1024)
-        bedside.locator("#join").click()
-        console = open_page(browser, demo.url("console"), 1280, 800)
-        console.locator("#join").click()
+        people = join(browser, demo, size, shots)
         wait_for("CONNECTED", demo.in_state(State.CONNECTED, State.QUALIFIED), 60)
-        people = Session(demo, console, bedside, Path(shots) if shots else None)
         yield people
         if demo.process.poll() is None:
             print(people.story())  # shown by pytest when the test failed
-        assert not console.problems, console.problems  # type: ignore[attr-defined]
-        assert not bedside.problems, bedside.problems  # type: ignore[attr-defined]
+        for page in (people.console, people.bedside):
+            assert not page.problems, page.problems  # type: ignore[attr-defined]
     finally:
         for context in browser.contexts:
             context.close()
         demo.stop()
+
+
+@pytest.fixture
+def session(browser: Browser, tmp_path: Path) -> Iterator[Session]:
+    shots = os.environ.get("TELEOP_SCREENSHOTS")
+    demo = Demo(tmp_path, extra="" if shots else LIGHT)
+    with joined(browser, demo, CONSOLE_SIZE, Path(shots) if shots else None) as people:
+        yield people
+
+
+@pytest.fixture
+def needle_session(browser: Browser, tmp_path: Path) -> Iterator[Session]:
+    extra = "needle_image_ms = 1500.0\n" + LIGHT  # as the other limits: a shared, noisy machine
+    with joined(browser, Demo(tmp_path, extra=extra, record=False), NEEDLE_SIZE) as people:
+        yield people

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from bench.pages.browser import data, open_page
-from bench.pages.demo import LIGHT, Demo, wait_for
+from bench.pages.browser import data
+from bench.pages.demo import wait_for
 from bench.pages.people import Session
-from safety.states import Contact, Instrument, NeedlePlan, State
+from safety.states import Contact, Instrument, NeedlePlan
 
 pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.timeout(400)]
-EXTRA = "needle_image_ms = 1500.0\n" + LIGHT
-"""As the other limits of these tests: a shared, noisy machine."""
 STUCK_CYCLES = 2500
 """Of guard, 5 s: longer than the breathing gate is shut."""
 SPOT = """([depth]) => import("/static/needle/geometry.js").then(({ atDepth, toPixels }) => {
@@ -26,27 +23,6 @@ SPOT = """([depth]) => import("/static/needle/geometry.js").then(({ atDepth, toP
   return [box.left + (box.width - picture.width * scale) / 2 + at.x * scale,
           box.top + (box.height - picture.height * scale) / 2 + at.y * scale];
 })"""
-
-
-@pytest.fixture
-def people(browser: Browser, tmp_path: Path) -> Iterator[Session]:
-    demo = Demo(tmp_path, extra=EXTRA, record=False)
-    try:
-        demo.start()
-        bedside = open_page(browser, demo.url("bedside"), 768, 1024)
-        bedside.locator("#join").click()
-        console = open_page(browser, demo.url("console"), 1024, 640)
-        console.locator("#join").click()
-        wait_for("CONNECTED", demo.in_state(State.CONNECTED, State.QUALIFIED), 60)
-        session = Session(demo, console, bedside, None)
-        yield session
-        print(session.story())
-        assert not console.problems, console.problems  # type: ignore[attr-defined]
-        assert not bedside.problems, bedside.problems  # type: ignore[attr-defined]
-    finally:
-        for context in browser.contexts:
-            context.close()
-        demo.stop()
 
 
 def mark(console: Page, name: str, depth_m: float) -> None:
@@ -77,7 +53,8 @@ def drive(session: Session, key: str, done: Callable[[], bool]) -> None:
     keyboard.up(key)
 
 
-def test_plan_confirm_advance_abort_withdraw_report(people: Session) -> None:
+def test_plan_confirm_advance_abort_withdraw_report(needle_session: Session) -> None:
+    people = needle_session
     demo, console, bedside = people.demo, people.console, people.bedside
     demo.bedside.send(b"s")
     wait_for("stop tested", lambda: demo.guard.stop_tested)

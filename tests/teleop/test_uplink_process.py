@@ -6,7 +6,7 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from safety.frame import pack, place_of
 from teleop import channels
 from teleop.config import Config, write_run
 from teleop.gateway.uplink import UplinkLine
-from teleop.uplink.control import Control
+from teleop.uplink.control import Control, TableError
 from teleop.uplink.messages import SOCKET, Flow, Table, encode_table
 from transport.datagrams import Direction, Kind, Sealer, derive_key
 from transport.local.clock import now_ns, sleep_until
@@ -96,24 +96,19 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
         made.close()
 
 
+STOPPED: dict[str, Callable[[Rig], None]] = {
+    "the table says so": lambda rig: rig.allow(drives=0),
+    "gateway is gone": lambda rig: rig.line.close(),
+}
+
+
 @pytest.mark.process
-def test_frames_pass_while_the_table_says_so(rig: Rig) -> None:
+@pytest.mark.parametrize("why", STOPPED)
+def test_nobody_is_heard_when(why: str, rig: Rig) -> None:
     rig.allow()
     rig.until(rig.passed)
     assert rig.timing().asked, "its rights are told, granted or not"
-    rig.allow(drives=0)
-    before = rig.seq
-    rig.until(lambda: not rig.passed() and rig.seq > before + 20)
-    assert rig.newest() <= before + 3
-    rig.allow()
-    rig.until(rig.passed)
-
-
-@pytest.mark.process
-def test_without_its_gateway_nobody_is_heard(rig: Rig) -> None:
-    rig.allow()
-    rig.until(rig.passed)
-    rig.line.close()
+    STOPPED[why](rig)
     before = rig.seq
     rig.until(lambda: not rig.passed() and rig.seq > before + 20)
     assert rig.newest() <= before + 3
@@ -152,7 +147,8 @@ def test_nonsense_on_its_line_ends_the_line(tmp_path: Path) -> None:
             data[rng.randrange(len(good))] ^= rng.randrange(1, 256)
             bad = b"\xff" + bytes(data) if number % 2 else rng.randbytes(rng.randrange(1, 300))
             socket.send_fds(line, [bad], [udp.fileno()])
-            assert control.read() is None
+            with pytest.raises(TableError):
+                control.read()
         socket.send_fds(line, [good], [udp.fileno()])
         got = control.read()
         assert got is not None
