@@ -124,6 +124,18 @@ def test_the_mark_is_typed_and_sent(driver: Page, robot: Robot) -> None:
     driver.wait_for_selector("#mark-input", state="hidden")
 
 
+@pytest.mark.breaks_page
+def test_a_gap_takes_nothing_from_who_types_the_mark(driver: Page, robot: Robot) -> None:
+    robot.show(state=State.QUALIFIED, step=Step.READ_MARK, mark=4711)
+    driver.wait_for_selector("#mark-input", state="visible")
+    driver.fill("#mark-input", "4711")
+    driver.evaluate("consoleApp.pathOk = () => false; consoleApp.signalling.state = 'closed'")
+    driver.wait_for_selector("#state[data-state=LOST]")
+    assert driver.locator("#mark-input").is_visible()
+    driver.press("#mark-input", "Enter")
+    expect(driver.locator("#mark-input")).to_have_value("4711")
+
+
 def test_a_latched_stop_is_acknowledged(driver: Page, robot: Robot) -> None:
     robot.show(
         state=State.SAFE_STOP, first_out=Cause.BEDSIDE_STOP, alarm=Alarm.MEDIUM,

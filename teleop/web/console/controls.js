@@ -44,7 +44,7 @@ export function wireDrive(app) {
     event.preventDefault();
     const digits = $("mark-input").value.trim();
     if (!/^\d{1,4}$/.test(digits)) return;
-    app.signalling.event("MARK_ANSWER", Number(digits));
+    if (!app.signalling.event("MARK_ANSWER", Number(digits))) return; // kept: press Enter again
     $("mark-input").value = "";
     $("picture").focus();
   });

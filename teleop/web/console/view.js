@@ -83,7 +83,12 @@ export class ConsoleView {
     button.setAttribute("aria-pressed", String(app.deadman.held));
     setText($("deadman-why"), wordForDeadman(app));
     show($("acknowledge"), needsAcknowledge(telemetry));
-    const mark = Boolean(telemetry?.mark_shown) && !telemetry.mark_ok;
+    if (telemetry) this.renderMark(telemetry); // a gap takes nothing away from who is typing
+  }
+
+  renderMark(telemetry) {
+    const { app } = this;
+    const mark = telemetry.mark_shown && !telemetry.mark_ok;
     if (mark && $("mark").hidden) {
       show($("mark"), true);
       if (document.activeElement === document.body && !app.deadman.held) $("mark-input").focus();
