@@ -56,8 +56,10 @@ DATAGRAM_FRAME = Channel("uplink.frame", "uplink", "guard gateway", m.FRAME_BYTE
 DATAGRAM_ARRIVALS = Channel("uplink.arrivals", "uplink", "gateway", ARRIVAL_BYTES, 4096)
 """Every authentic datagram (`teleop/uplink/messages.py`): 1 s at twice the allowed rate."""
 FRAME_STAMPS = _ring("media.frames", m.FRAME_STAMP, "media", "guard gateway record", 256)
-GUARD_LOG = _ring("guard.log", m.GUARD_STEP, "guard", "record", 4096)
-SERVO_LOG = _ring("servo.log", m.SERVO_STEP, "servo", "record", 4096)
+STEP_SLOTS = 16384
+"""33 s at 500 Hz: `record` may start or stand still for that long and miss no step."""
+GUARD_LOG = _ring("guard.log", m.GUARD_STEP, "guard", "record", STEP_SLOTS)
+SERVO_LOG = _ring("servo.log", m.SERVO_STEP, "servo", "record", STEP_SLOTS)
 GUARD_SNAPSHOT = Channel("guard.snapshot", "guard", "record", 16384, 16)
 """`now_ns i64` + state snapshot, each second and after every drop."""
 SERVO_SNAPSHOT = Channel("servo.snapshot", "servo", "record", 16384, 16)
