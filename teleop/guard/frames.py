@@ -56,8 +56,8 @@ class CommandFrames:
 
     def _new(self, index: int) -> bytes | None:
         """A frame that was not there at the last look."""
-        item = self._boxes[index].read()
-        if item is None or item[0] == self._read[index] or len(item[1]) != FRAME_BYTES:
+        item = self._boxes[index].read_newer(self._read[index])
+        if item is None or len(item[1]) != FRAME_BYTES:
             return None
         self._written += max(1, item[0] - self._read[index])
         self._read[index] = item[0]

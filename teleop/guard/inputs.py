@@ -38,8 +38,8 @@ class Newest(Generic[T]):
 
     def look(self) -> None:
         """Take what is new. What cannot be decoded is counted; the old value ages."""
-        item = self._box.read()
-        if item is None or item[0] == self.seq:
+        item = self._box.read_newer(self.seq)
+        if item is None:
             return
         try:
             self.value = self._layout.unpack(item[1])

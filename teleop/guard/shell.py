@@ -40,7 +40,7 @@ class GuardShell:
         self._store = store
         self._permits = channels.box(run_dir, channels.PERMIT)
         self._enables = channels.box(run_dir, channels.ARM_ENABLE)
-        self._reports = channels.box(run_dir, channels.GUARD_REPORT)
+        self._reports = channels.raw_box(run_dir, channels.GUARD_REPORT)
         self._log = channels.ring_writer(run_dir, channels.GUARD_LOG)
         self._snapshots = channels.ring_writer(run_dir, channels.GUARD_SNAPSHOT)
         self._notes = channels.ring_writer(run_dir, channels.NOTES["guard"])
@@ -70,9 +70,10 @@ class GuardShell:
         self._permits.write(out.permit)
         self._enables.write(out.enable)
         self._store.want(out.epoch_wanted)
-        self._reports.write(
-            replace(out.report, compute_us=self._compute_us, overruns=cycle.overruns)
+        report = m.GUARD_REPORT.pack_with(
+            out.report, compute_us=self._compute_us, overruns=cycle.overruns
         )
+        self._reports.write(report)
         self._log.write(m.GUARD_STEP.pack(m.GuardStep(inputs, out)))
         if now >= self._snapshot_due_ns:
             # The state after the step at `now`: replay begins with the next one.

@@ -6,11 +6,12 @@ No thread, no event loop, no socket; after the start no file but shared memory.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from safety.limits import Limits
 from safety.messages import (
+    SERVO_REPORT,
     SERVO_STEP,
     ArmState,
     Permit,
@@ -43,7 +44,7 @@ class ServoShell:
         self._arm = arm
         self._core = ServoCore(limits, incarnation=now_ns(), law=law)
         self._permits = channels.box(run_dir, channels.PERMIT)
-        self._reports = channels.box(run_dir, channels.SERVO_REPORT)
+        self._reports = channels.raw_box(run_dir, channels.SERVO_REPORT)
         self._log = channels.ring_writer(run_dir, channels.SERVO_LOG)
         self._snapshots = channels.ring_writer(run_dir, channels.SERVO_SNAPSHOT)
         self._notes = channels.ring_writer(run_dir, channels.NOTES["servo"])
@@ -89,9 +90,10 @@ class ServoShell:
             self._arm.servo_jf(outputs.command)
         else:
             self._arm.servo_jv(outputs.command)
-        self._reports.write(
-            replace(outputs.report, compute_us=self._compute_us, overruns=cycle.overruns)
+        report = SERVO_REPORT.pack_with(
+            outputs.report, compute_us=self._compute_us, overruns=cycle.overruns
         )
+        self._reports.write(report)
         self._log.write(SERVO_STEP.pack(ServoStep(inputs, outputs)))
         if now >= self._snapshot_due_ns:
             self._snapshot(now)

@@ -8,6 +8,7 @@ import pytest
 
 from safety import messages as m
 from safety.layout import Layout, LayoutError
+from safety.states import Clamp
 
 LAYOUTS = {name: item for name, item in vars(m).items() if isinstance(item, Layout)}
 
@@ -65,3 +66,21 @@ def _replace(message: Any, **changes: Any) -> Any:
     import dataclasses
 
     return dataclasses.replace(message, **changes)
+
+
+def test_other_values_in_plain_fields_are_packed_as_if_the_message_had_them() -> None:
+    report = _replace(_zeros(m.GUARD_REPORT), lateness_us=3.5)
+    changed = _replace(report, compute_us=12.25, overruns=7)
+    packed = m.GUARD_REPORT.pack_with(report, compute_us=12.25, overruns=7)
+    assert packed == m.GUARD_REPORT.pack(changed)
+    with pytest.raises(KeyError):
+        m.GUARD_REPORT.pack_with(report, no_such_field=1)
+
+
+def test_combined_flags_are_built_the_first_time_and_again() -> None:
+    several = Clamp(0b1011)
+    data = m.GUARD_REPORT.pack(_replace(_zeros(m.GUARD_REPORT), clamps=several))
+    for _ in range(2):
+        built = m.GUARD_REPORT.unpack(data).clamps
+        assert built == several
+        assert isinstance(built, Clamp)

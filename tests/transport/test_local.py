@@ -38,6 +38,19 @@ def test_a_torn_slot_falls_back_to_the_value_before(box_path: Path) -> None:
     assert reader.read() in [(1, b"first"), (2, b"second")]
 
 
+def test_only_what_is_newer_is_read(box_path: Path) -> None:
+    writer, reader = RawMailbox(box_path, 64), RawMailbox(box_path, 64)
+    assert reader.read_newer(0) is None
+    assert writer.write(b"one") == 1
+    assert reader.read_newer(0) == (1, b"one")
+    assert reader.read_newer(1) is None
+    writer.write(b"two")
+    with box_path.open("r+b") as file:
+        file.seek(16)  # the payload of slot 0, which holds the newer value
+        file.write(b"?")
+    assert reader.read_newer(1) is None, "what is whole is known already"
+
+
 def test_a_restarted_writer_continues_the_sequence(box_path: Path) -> None:
     RawMailbox(box_path, 64).write(b"a")
     assert RawMailbox(box_path, 64).write(b"b") == 2

@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 from safety.layout import Layout, LayoutError
 
 _HEAD = struct.Struct("<QII")
+_SEQ = struct.Struct("<Q")
 T = TypeVar("T")
 
 
@@ -57,7 +58,7 @@ class Slots:
 
     def seq_at(self, index: int) -> int:
         """Sequence number in a slot, unverified."""
-        return int.from_bytes(self._map[index * self.stride : index * self.stride + 8], "little")
+        return int(_SEQ.unpack_from(self._map, index * self.stride)[0])
 
     def put(self, index: int, seq: int, payload: bytes) -> None:
         """Write one slot: payload first, then the head that makes it valid."""
@@ -71,11 +72,10 @@ class Slots:
     def get(self, index: int) -> tuple[int, bytes] | None:
         """Return (sequence, payload), or None when the slot is empty or torn."""
         at = index * self.stride
-        raw = self._map[at : at + self.stride]
-        seq, length, crc = _HEAD.unpack_from(raw)
+        seq, length, crc = _HEAD.unpack_from(self._map, at)
         if seq == 0 or length > self.payload_size:
             return None
-        payload = raw[_HEAD.size : _HEAD.size + length]
+        payload = self._map[at + _HEAD.size : at + _HEAD.size + length]
         return (seq, payload) if _checksum(seq, payload) == crc else None
 
     def newest(self) -> int:
@@ -105,6 +105,13 @@ class RawMailbox:
         """Return (sequence, newest bytes), or None when nothing valid was written yet."""
         newer = 0 if self._slots.seq_at(0) > self._slots.seq_at(1) else 1
         return self._slots.get(newer) or self._slots.get(1 - newer)
+
+    def read_newer(self, seen: int) -> tuple[int, bytes] | None:
+        """As `read`, but None also when what is newest has the number `seen`."""
+        if max(self._slots.seq_at(0), self._slots.seq_at(1)) == seen:
+            return None
+        item = self.read()
+        return None if item is None or item[0] == seen else item
 
     def close(self) -> None:
         """Unmap the file."""
