@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from safety.states import Cause
 from teleop.cli.jsonview import JsonView
 from teleop.cli.tables import number, result_table
 from teleop.cli.text import Texts
@@ -23,6 +24,11 @@ _COLOURS = {
     "SAFE_STOP": "bold red", "ESTOP": "bold red", "FAULT": "bold red",
 }  # fmt: skip
 PLAIN_EVERY_NS = 5_000_000_000
+LATE = (
+    Cause.COMMAND_AGE, Cause.LOOP_LATENCY, Cause.MISSED_SLOTS, Cause.PICTURE_STALE,
+    Cause.PICTURE_FROZEN, Cause.GUARD_OVERRUN, Cause.SERVO_LOST, Cause.ARM_SILENT,
+)  # fmt: skip
+"""On one machine, without a network in between, these say that it is too busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,18 @@ class TextView(ABC):
     def result(self, result: dict[str, object]) -> None:
         """Print what a scripted session measured."""
         self.console.print(result_table(result))
-        self.say("cli.auto_ok" if result.get("success") is True else "cli.auto_failed")
+        good = result.get("success") is True
+        self.say("cli.auto_ok" if good else "cli.auto_failed")
+        late = late_stops(result)
+        if late and not good:
+            self.say("cli.auto_late", count=late)
+
+
+def late_stops(result: dict[str, object]) -> int:
+    """How often something stopped the arm of a scripted session because it came too late."""
+    measured = result.get("measured")
+    causes = measured.get("hold_causes") if isinstance(measured, dict) else None
+    return sum(causes.get(cause.name, 0) for cause in LATE) if isinstance(causes, dict) else 0
 
 
 class LiveView(TextView):

@@ -196,6 +196,24 @@ def test_the_result_table_has_a_mark_per_criterion(capsys: pytest.CaptureFixture
     assert result_table({}).row_count == 0
 
 
+@pytest.mark.parametrize(
+    ("success", "causes", "said"),
+    [
+        (False, {"LOOP_LATENCY": 2, "COMMAND_AGE": 1, "BEDSIDE_STOP": 5}, "stopped 3 times"),
+        (False, {"BEDSIDE_STOP": 5}, None),
+        (True, {"LOOP_LATENCY": 2}, None),
+    ],
+)
+def test_a_scan_that_failed_because_all_was_late_says_what_to_do(
+    success: bool, causes: dict[str, int], said: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result: dict[str, object] = {"success": success, "measured": {"hold_causes": causes}}
+    PlainView(Texts("en"), Bedside()).result(result)
+    out = " ".join(capsys.readouterr().out.split())
+    assert ("teleop doctor" in out) is (said is not None)
+    assert said is None or said in out
+
+
 def test_start_up_problems_reach_the_command_line(tmp_path: Path) -> None:
     code, message = run_demo(Request(source=str(tmp_path / "none.mp4"), port=0, out=tmp_path))
     assert code == 2
