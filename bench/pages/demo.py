@@ -56,8 +56,12 @@ control_hz = 250
 width = 320
 height = 240
 bitrate_kbps = 2000
+
+[network]
+repeat_after_ms = 0.0
 """
-"""Neither picture nor rate is the subject, and two pages drawn in software need two cores."""
+"""Neither picture nor rates are the subject, nothing is lost on loopback, and two pages drawn in
+software need two cores."""
 
 
 def wait_for(what: str, check: Callable[[], Any], timeout_s: float = 30.0) -> Any:

@@ -82,7 +82,7 @@ class Session:
     def to_contact(self, force_n: float = 3.0) -> None:
         """Hold Space until the force is up; do what the pages ask for when something stops it."""
         self.press()
-        wait_for(f"{force_n} N", lambda: self._pressing(force_n), 90)
+        wait_for(f"{force_n} N", lambda: self._pressing(force_n), 180)
 
     def _pressing(self, force_n: float) -> bool:
         return self.moves() and self.demo.servo.force_filtered_n >= force_n

@@ -15,8 +15,8 @@ from bench.pages.demo import LIGHT, Demo, wait_for
 from bench.pages.people import CONSOLE_SIZE, Session, join
 from safety.states import State
 
-NEEDLE_SIZE = (1024, 640)
-"""Of a small laptop: all that needle work shows must fit."""
+LAPTOP_SIZE = (1024, 640)
+"""Small: everything must fit, needle work too, and less is drawn in software."""
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +52,13 @@ def joined(
 def session(browser: Browser, tmp_path: Path) -> Iterator[Session]:
     shots = os.environ.get("TELEOP_SCREENSHOTS")
     demo = Demo(tmp_path, extra="" if shots else LIGHT)
-    with joined(browser, demo, CONSOLE_SIZE, Path(shots) if shots else None) as people:
+    size = CONSOLE_SIZE if shots else LAPTOP_SIZE
+    with joined(browser, demo, size, Path(shots) if shots else None) as people:
         yield people
 
 
 @pytest.fixture
 def needle_session(browser: Browser, tmp_path: Path) -> Iterator[Session]:
     extra = "needle_image_ms = 1500.0\n" + LIGHT  # as the other limits: a shared, noisy machine
-    with joined(browser, Demo(tmp_path, extra=extra, record=False), NEEDLE_SIZE) as people:
+    with joined(browser, Demo(tmp_path, extra=extra, record=False), LAPTOP_SIZE) as people:
         yield people
