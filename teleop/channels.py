@@ -56,8 +56,9 @@ DATAGRAM_FRAME = Channel("uplink.frame", "uplink", "guard gateway", m.FRAME_BYTE
 DATAGRAM_ARRIVALS = Channel("uplink.arrivals", "uplink", "gateway", ARRIVAL_BYTES, 4096)
 """Every authentic datagram (`teleop/uplink/messages.py`): 1 s at twice the allowed rate."""
 FRAME_STAMPS = _ring("media.frames", m.FRAME_STAMP, "media", "guard gateway record", 256)
-STEP_SLOTS = 16384
-"""33 s at 500 Hz: `record` may start or stand still for that long and miss no step."""
+STEP_SLOTS = 8192
+"""16 s at 500 Hz, 8 s at 1 kHz: `record` may start or stand still for that long and miss no step.
+26 MB for both: a container's /dev/shm has often 64 MB."""
 GUARD_LOG = _ring("guard.log", m.GUARD_STEP, "guard", "record", STEP_SLOTS)
 SERVO_LOG = _ring("servo.log", m.SERVO_STEP, "servo", "record", STEP_SLOTS)
 GUARD_SNAPSHOT = Channel("guard.snapshot", "guard", "record", 16384, 16)

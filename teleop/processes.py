@@ -34,7 +34,7 @@ TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("servo", "teleop.servo", 40, -10, True, False, 0.66),
     ProcessSpec("keys", "teleop.keys", 0, 0, False, False),
     ProcessSpec("uplink", "teleop.uplink", 35, -5, False, False),
-    ProcessSpec("gateway", "teleop.gateway", 0, -5, False, False),
+    ProcessSpec("gateway", "teleop.gateway", 0, 0, False, False),
     ProcessSpec("media", "teleop.media", 0, 0, False, False),
     ProcessSpec("record", "teleop.record", 0, 10, False, False),
     ProcessSpec("audit", "teleop.audit", 0, 10, False, False),

@@ -144,9 +144,9 @@ class HandleSession:
 
     async def close(self) -> None:
         """Let go of everything."""
-        await end_tasks((*self._tasks, *self._events))
         if self._process is not None:
-            self._process.end()
+            self._process.end()  # first: no force is rendered while connections close
+        await end_tasks((*self._tasks, *self._events))
         await self.window.close()
         await self.link.close()
         if self.audit is not None:

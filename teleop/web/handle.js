@@ -63,7 +63,9 @@ class HandleWindow {
   }
 
   say(message) {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+    if (this.socket.readyState !== WebSocket.OPEN) return false;
+    this.socket.send(JSON.stringify(message));
+    return true;
   }
 
   render() {
@@ -94,8 +96,8 @@ class HandleWindow {
     $("mark").addEventListener("submit", (event) => {
       event.preventDefault();
       const value = $("mark-input").value.trim();
-      if (/^\d{1,4}$/.test(value)) this.say({ event: "MARK_ANSWER", arg: Number(value) });
-      $("mark-input").value = "";
+      if (!/^\d{1,4}$/.test(value)) return;
+      if (this.say({ event: "MARK_ANSWER", arg: Number(value) })) $("mark-input").value = "";
     });
     $("acknowledge").addEventListener("click", () => this.say({ event: "ACKNOWLEDGE" }));
     onLanguage(() => this.render());

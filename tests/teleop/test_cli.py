@@ -200,7 +200,7 @@ def test_the_result_table_has_a_mark_per_criterion(capsys: pytest.CaptureFixture
     ("success", "causes", "said"),
     [
         (False, {"LOOP_LATENCY": 2, "COMMAND_AGE": 1, "BEDSIDE_STOP": 5}, "stopped 3 times"),
-        (False, {"BEDSIDE_STOP": 5}, None),
+        (False, {"BEDSIDE_STOP": 5, "SERVO_LOST": 1, "ARM_SILENT": 1}, None),
         (True, {"LOOP_LATENCY": 2}, None),
     ],
 )

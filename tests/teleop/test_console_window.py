@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
+import uvloop
 
 from teleop.console.window import Window
 
@@ -25,6 +27,10 @@ async def _leaves(rounds: int) -> bytes:
             return b""  # it was never taken out of the queue
 
 
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 @pytest.mark.parametrize("rounds", range(6))
-def test_a_browser_that_connects_while_the_window_closes_is_hung_up(rounds: int) -> None:
-    assert asyncio.run(_leaves(rounds)) == b""
+def test_a_browser_that_connects_while_the_window_closes_is_hung_up(
+    rounds: int, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(_leaves(rounds)) == b""

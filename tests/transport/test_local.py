@@ -1,5 +1,7 @@
 """Mailboxes and rings between processes: no torn value, losses counted, restarts continue."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +51,25 @@ def test_only_what_is_newer_is_read(box_path: Path) -> None:
         file.seek(16)  # the payload of slot 0, which holds the newer value
         file.write(b"?")
     assert reader.read_newer(1) is None, "what is whole is known already"
+    assert reader.read_newer(2) is None, "what is whole is older"
+    assert reader.read_newer(3) is None
+
+
+def test_a_full_disk_is_said_when_the_mailbox_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(MailboxError, match=r"no room for \d+ bytes: No space left"):
+        mailbox.create(tmp_path / "box", 64)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mailbox_has_its_room_before_anything_is_written(box_path: Path) -> None:
+    status = box_path.stat()
+    assert status.st_blocks * 512 >= status.st_size > 0
 
 
 def test_a_restarted_writer_continues_the_sequence(box_path: Path) -> None:

@@ -30,13 +30,20 @@ def _checksum(seq: int, payload: bytes) -> int:
 
 
 def create(path: Path, payload_size: int, slots: int = 2) -> None:
-    """Make an empty mailbox (or ring, with more slots) of mode 0600; keep an existing one."""
+    """Make an empty mailbox (or ring, with more slots) of mode 0600; keep an existing one.
+
+    MailboxError: there is no room for it.
+    """
     size = slots * (_HEAD.size + payload_size)
     if path.exists() and path.stat().st_size == size:
         return
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.ftruncate(handle, size)
+        # Not a sparse file: on a full disk the first write to a hole of it would kill the writer.
+        os.posix_fallocate(handle, 0, size)
+    except OSError as error:
+        path.unlink()
+        raise MailboxError(f"{path}: no room for {size} bytes: {error.strerror}") from error
     finally:
         os.close(handle)
 
@@ -107,11 +114,11 @@ class RawMailbox:
         return self._slots.get(newer) or self._slots.get(1 - newer)
 
     def read_newer(self, seen: int) -> tuple[int, bytes] | None:
-        """As `read`, but None also when what is newest has the number `seen`."""
+        """As `read`, but None also when nothing is whole that has a higher number than `seen`."""
         if max(self._slots.seq_at(0), self._slots.seq_at(1)) == seen:
             return None
         item = self.read()
-        return None if item is None or item[0] == seen else item
+        return None if item is None or item[0] <= seen else item
 
     def close(self) -> None:
         """Unmap the file."""
