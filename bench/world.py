@@ -8,6 +8,7 @@ Fault hooks are the public attributes and the methods under "Faults".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -38,6 +39,7 @@ REPEAT_MS = Network().repeat_after_ms
 """The product's repetition of commands and heartbeats on a single link."""
 DECODE_NS = 3_000_000
 """Reassembly and decoding at the console (docs/aiortc.md)."""
+WAYS = ("up", "down", "video")
 KEY_NS = 100_000_000
 """How long a key is pressed."""
 
@@ -99,6 +101,7 @@ class World:
         self.trace = Trace()
         self.gateway_alive = True
         self.gateway_incarnation = 4
+        self._cuts: Counter[str] = Counter()
         self.link_silent_ms = 0.0
         """What the gateway says of the link that is silent longest (`lose_link`)."""
         self.links = max(1, len(self.options.links))
@@ -187,16 +190,32 @@ class World:
         self.guard_task.paused = False
 
     def cut_link(self, *, up: bool = True, down: bool = True, video: bool = True) -> None:
-        """Pull the cable, one way or both."""
-        self.up.cut, self.down.cut, self.video.cut = up, down, video
+        """Pull the cable, one way or more; a way stays cut until it is healed as often."""
+        self._pull(1, up=up, down=down, video=video)
 
     def lose_link(self) -> None:
         """One of two links goes silent for good; the other carries on."""
         self.links, self.link_silent_ms = max(2, self.links), 1e9
 
-    def heal_link(self) -> None:
-        """Put the cable back."""
-        self.cut_link(up=False, down=False, video=False)
+    def heal_link(self, *, up: bool = True, down: bool = True, video: bool = True) -> None:
+        """Take one cut of each way back."""
+        self._pull(-1, up=up, down=down, video=video)
+
+    def _pull(self, count: int, **ways: bool) -> None:
+        for way in WAYS:
+            self._cuts[way] = max(0, self._cuts[way] + count * ways[way])
+        for way in WAYS:
+            self._lay_cut(way)
+
+    def _lay_cut(self, way: str) -> None:
+        # Ways may share one bundle of links; what cuts one of them cuts the bundle.
+        shared = [name for name in WAYS if getattr(self, name) is getattr(self, way)]
+        getattr(self, way).cut = any(self._cuts[name] > 0 for name in shared)
+
+    def replace_link(self, way: str, link: Direction) -> None:
+        """From now on packets go by another link, cut as often as the one before."""
+        setattr(self, way, link)
+        self._lay_cut(way)
 
     def release_deadman(self) -> None:
         """The expert lets go and does not press again by herself."""

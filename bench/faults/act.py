@@ -115,20 +115,23 @@ def links(world: World) -> list[Link]:
 
 
 def profile(*ways: str, **changes: float) -> Inject:
-    """From now on links (`up`, `down`, `video`; none named: all) have other figures."""
+    """From now on links (`up`, `down`, `video`; none named: all) have worse figures."""
 
     def inject(world: World) -> None:
         for index, name in enumerate(ways or ("up", "down", "video")):
             before: LinkProfile = getattr(world, name).profile
             seed = world.clock.now_ns // MS + index
-            setattr(world, name, Link(_changed(before, changes), seed, world.clock.now_ns))
+            link = Link(_worse(before, changes), seed, world.clock.now_ns)
+            world.replace_link(name, link)
 
     return inject
 
 
-def _changed(before: LinkProfile, changes: dict[str, float]) -> LinkProfile:
+def _worse(before: LinkProfile, changes: dict[str, float]) -> LinkProfile:
+    """A second fault never mends what the first one broke: the larger figure counts."""
     figures = {field.name: getattr(before, field.name) for field in fields(LinkProfile)}
-    return LinkProfile(**{**figures, **changes})
+    worse = {name: max(figures[name], figure) for name, figure in changes.items()}
+    return LinkProfile(**{**figures, **worse})
 
 
 def ramp(ms_per_s: float, step_ms: float = 10.0) -> Inject:
@@ -152,7 +155,7 @@ def outage(duration_ms: float, *, up: bool = True, down: bool = True, video: boo
     def inject(world: World) -> None:
         world.cut_link(up=up, down=down, video=video)
         end_ns = world.clock.now_ns + round(duration_ms * MS)
-        world.clock.at(end_ns, lambda now_ns: world.heal_link())
+        world.clock.at(end_ns, lambda now_ns: world.heal_link(up=up, down=down, video=video))
 
     return inject
 

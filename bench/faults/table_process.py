@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from bench.faults.act import MS, click, freeze, pause, put, together
@@ -74,7 +75,7 @@ def _bounce(world: World) -> None:
         flags = frame.flags & ~FLAG_DEADMAN if up else frame.flags
         return replace(frame, flags=flags, deadman_edges=frame.deadman_edges + presses)
 
-    world.page.alter = alter
+    _alter(world, alter)
 
 
 def _drop(world: World) -> None:
@@ -86,7 +87,13 @@ def _drop(world: World) -> None:
         x, y, z = frame.hand_p_m
         return replace(frame, hand_p_m=(x + fallen_m, y, z))
 
-    world.page.alter = alter
+    _alter(world, alter)
+
+
+def _alter(world: World, change: Callable[[SafetyFrame], SafetyFrame]) -> None:
+    """Change what the console sends, after whatever else changes it."""
+    before = world.page.alter
+    world.page.alter = lambda frame: change(before(frame))
 
 
 _WHO = Group.PEOPLE
