@@ -6,10 +6,13 @@ import argparse
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.mutate import child
-from bench.mutate.child import Verdict
+from bench.mutate.child import Outcome, Verdict
+from bench.mutate.cover import Cover, cover
+from bench.mutate.forks import run_forks
 from bench.mutate.mutants import Mutant, code, of_safety, sample
 from bench.mutate.results import Result, append, known, load, reasons, summary
 
@@ -32,9 +35,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _one(mutant: Mutant, stages: int) -> Result:
-    found = child.run(ROOT, mutant.module, mutant.file, code(ROOT, mutant), stages)
-    return Result(mutant.name, mutant.sha, mutant.line, found.verdict, found.killer, found.cpu_s)
+def _one(mutant: Mutant, stages: int) -> tuple[Mutant, Outcome]:
+    return mutant, child.run(ROOT, mutant.module, mutant.file, code(ROOT, mutant), stages)
 
 
 def _baseline(stages: int) -> str:
@@ -45,15 +47,48 @@ def _baseline(stages: int) -> str:
     return found.killer if found.verdict in (Verdict.KILLED, Verdict.LOOPED) else ""
 
 
-def _run(todo: list[Mutant], jobs: int, stages: int, out: Path) -> None:
-    with ThreadPoolExecutor(jobs) as pool:
-        waiting = [pool.submit(_one, mutant, stages) for mutant in todo]
-        for done, one in enumerate(as_completed(waiting), 1):
-            result = one.result()
-            append(out, result)
-            alive = "SURVIVED " if result.verdict == Verdict.SURVIVED else ""
-            sys.stdout.write(f"{done}/{len(todo)} {alive}{result.name}  {result.killer}\n")
-            sys.stdout.flush()
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Runs mutants in parallel and stores each verdict at once."""
+
+    jobs: int
+    stages: int
+    out: Path
+
+    def report(self, mutant: Mutant, found: Outcome) -> None:
+        """Store and show one verdict."""
+        append(self.out, Result(mutant.name, mutant.sha, mutant.line, found.verdict, found.killer,
+                                found.cpu_s))  # fmt: skip
+        dead = found.verdict in (Verdict.KILLED, Verdict.LOOPED)
+        sys.stdout.write(f"{'' if dead else found.verdict.upper()} {mutant.name} {found.killer}\n")
+        sys.stdout.flush()
+
+    def functions(self, cover: Cover, todo: list[Mutant]) -> None:
+        """Mutants of functions: processes that have collected all tests."""
+        workers = []
+        for number in range(self.jobs):
+            worker = os.fork()
+            if worker == 0:
+                mine, quick = todo[number :: self.jobs], self.stages < len(child.STAGES)
+                run_forks(ROOT, cover, mine, self.report, quick=quick)
+                os._exit(0)
+            workers.append(worker)
+        for worker in workers:
+            os.waitpid(worker, 0)
+
+    def modules(self, todo: list[Mutant]) -> None:
+        """Mutants of what runs at import: everything is imported anew for each."""
+        with ThreadPoolExecutor(self.jobs) as pool:
+            waiting = [pool.submit(_one, mutant, self.stages) for mutant in todo]
+            for one in as_completed(waiting):
+                self.report(*one.result())
+
+    def run(self, todo: list[Mutant]) -> None:
+        """Run all of them."""
+        known = cover(ROOT, self.out.with_name("cover.json"))
+        inner = [m for m in todo if m.inside and not known.at_import(m.file, *m.lines)]
+        self.functions(known, inner)
+        self.modules([m for m in todo if m not in inner])
 
 
 def main() -> int:
@@ -75,7 +110,7 @@ def main() -> int:
         if failed := _baseline(given.stages):
             sys.stdout.write(f"the tests fail without any change: {failed}\n")
             return 2
-        _run(todo, given.jobs, given.stages, given.out)
+        Runner(given.jobs, given.stages, given.out).run(todo)
     stored = load(given.out)
     rows = [found for m in chosen if (found := known(stored, m)) is not None]
     explained = reasons(PAGE)

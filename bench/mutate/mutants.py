@@ -31,6 +31,10 @@ class Mutant:
     """The changed line, as it was."""
     sha: str
     """Of the whole file: results of an older version do not count."""
+    lines: tuple[int, int] = (0, 0)
+    """First and last line of the statement that is changed."""
+    inside: bool = False
+    """In the body of a function: it runs when the function does, not at import."""
 
     @property
     def name(self) -> str:
@@ -49,13 +53,36 @@ def of_file(root: Path, file: str) -> list[Mutant]:
     lines = text.splitlines()
     sha = hashlib.sha256(text.encode()).hexdigest()[:16]
     out, seen = [], {"": 0}
-    for number, site in enumerate(sites(ast.parse(text, file))):
+    tree = ast.parse(text, file)
+    spans, inside = _statements(tree)
+    for number, site in enumerate(sites(tree)):
         line = getattr(site.node, "lineno", 1)
         source = lines[line - 1].strip()
         times = seen[source + site.label] = seen.get(source + site.label, 0) + 1
         label = site.label if times == 1 else f"{site.label} ({times})"
-        out.append(Mutant(file, number, line, label, source, sha))
+        where = spans.get(site.node, (line, line)), site.node in inside
+        out.append(Mutant(file, number, line, label, source, sha, *where))
     return out
+
+
+def _statements(tree: ast.AST) -> tuple[dict[ast.AST, tuple[int, int]], set[ast.AST]]:
+    """Lines of the innermost statement around each node, and the nodes in bodies of functions."""
+    spans: dict[ast.AST, tuple[int, int]] = {}
+    inside: set[ast.AST] = set()
+    for node in ast.walk(tree):  # breadth first: inner statements come later and win
+        if isinstance(node, ast.stmt):
+            last = _head(node)
+            spans.update((part, (node.lineno, last)) for part in ast.walk(node))
+        if isinstance(node, ast.FunctionDef | ast.Lambda):
+            body = node.body if isinstance(node.body, list) else [node.body]
+            inside.update(part for one in body for part in ast.walk(one))
+    return spans, inside
+
+
+def _head(node: ast.stmt) -> int:
+    """Last line of a statement, of its head where it has a body."""
+    body = getattr(node, "body", None)
+    return body[0].lineno - 1 if body else node.end_lineno or node.lineno
 
 
 def of_safety(root: Path) -> list[Mutant]:

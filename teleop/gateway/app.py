@@ -72,8 +72,9 @@ class Gateway:
         self._audit = AuditLine(run_dir, self._hub, self._notes)
         self._video = VideoPeers(run_dir, self._hub, greeter, self._notes, links, self._keys)
         self._command = CommandPeers(
-            run_dir, links, registry.drives, self._command_gone, config.network.repeat_after_ms
-        )
+            run_dir, links, registry.drives, self._command_gone, config.network.repeat_after_ms,
+            self._hub.near,
+        )  # fmt: skip
         events = EventSender(run_dir)
         actions = Actions(
             self._hub, sources, events, self._command, self._video, self._notes, self._keys,

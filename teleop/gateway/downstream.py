@@ -1,11 +1,12 @@
 """What every console gets over its command connections: heartbeats, telemetry, force.
 
-While one link of a console works, each heartbeat goes out a second time (`transport/repeat.py`).
+While one link of a console works, each heartbeat goes out a second time (`transport/repeat.py`),
+except to a console on this very machine, which has no link that loses anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from safety.messages import GuardReport
 from teleop.gateway.consoles import Console
@@ -29,11 +30,16 @@ class Downstream:
     """Sends to all consoles, over data channels and datagrams."""
 
     def __init__(
-        self, consoles: Mapping[int, Console], datagrams: DatagramDoor, repeat_after_ms: float
+        self,
+        consoles: Mapping[int, Console],
+        datagrams: DatagramDoor,
+        repeat_after_ms: float,
+        near: Callable[[int], bool] = lambda session: False,
     ) -> None:
         self._consoles = consoles
         self._datagrams = datagrams
         self._repeat = Repeat(repeat_after_ms)
+        self._near = near
         self._beats = 0
 
     def heartbeat(self, report: GuardReport) -> None:
@@ -53,12 +59,16 @@ class Downstream:
         if beat is None:
             return
         for session, console in self._consoles.items():
-            if console.links_open(at_ns) != 1:
+            if self._near(session) or console.links_open(at_ns) != 1:
                 continue
             for peer in console.peers():
                 if not peer.server.waiting(CHANNEL_COMMAND):
                     peer.server.send(CHANNEL_COMMAND, beat)
             self._datagrams.send(Kind.HEARTBEAT, beat, at_ns, session)
+
+    def is_fine(self) -> bool:
+        """True while somebody needs a beat of 2 ms: second copies, or force for a handle."""
+        return self.feels() or not all(map(self._near, self._consoles))
 
     def feels(self) -> bool:
         """True while a console with a haptic handle listens."""

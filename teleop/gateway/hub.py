@@ -29,6 +29,11 @@ class Hub:
         """The connected page of a session."""
         return self._pages.get(session)
 
+    def near(self, session: int) -> bool:
+        """True while the page of a session is on the gateway's own machine."""
+        page = self._pages.get(session)
+        return page is not None and page.near
+
     def with_role(self, *wanted: Role) -> list[Page]:
         """Connected pages of these roles."""
         return [p for p in self._pages.values() if p.session and p.session.role in wanted]

@@ -27,11 +27,19 @@ class Page:
     """One connected page."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, handshake: Handshake, address: str, now_ns: int
+        self,
+        socket: web.WebSocketResponse,
+        handshake: Handshake,
+        address: str,
+        now_ns: int,
+        *,
+        near: bool = False,
     ) -> None:
         self._socket = socket
         self.handshake = handshake
         self.address = address
+        self.near = near
+        """On the gateway's own machine: no network in between that loses packets."""
         self.language = "en"
         self.offers = TokenBucket(OFFER_RATE_HZ, OFFER_BURST, now_ns)
         self._waiting: deque[str] = deque()

@@ -23,7 +23,9 @@ from transport.multilink import LinkQuality
 from transport.schema import Role, Telemetry
 
 MS = 1_000_000
-TICK_NS = 2 * MS
+TICK_NS = 4 * MS
+FINE_TICK_NS = 2 * MS
+"""For second copies of heartbeats, and force for haptic handles."""
 HEARTBEAT_NS = 4 * MS  # 250 Hz nominal, so that 200 Hz remain when timers are late
 TELEMETRY_NS = 10 * MS
 STATUS_NS = 5 * MS
@@ -33,18 +35,24 @@ CHECK_NS = 20 * MS
 SLOW_NS = 1000 * MS
 
 
+EARLY = 4
+"""Due a quarter of a period early: a period of one tick must not become one of two because a
+timer was late once."""
+
+
 class Due:
     """True once per period; periods that were missed are skipped."""
 
     def __init__(self, period_ns: int) -> None:
         self._period_ns = period_ns
+        self._early_ns = period_ns // EARLY
         self._next_ns = 0
 
     def __call__(self, at_ns: int) -> bool:
         """True when the next period has begun."""
-        if at_ns < self._next_ns:
+        if at_ns < self._next_ns - self._early_ns:
             return False
-        missed = (at_ns - self._next_ns) // self._period_ns
+        missed = max(0, at_ns - self._next_ns) // self._period_ns
         self._next_ns = at_ns + self._period_ns if missed else self._next_ns + self._period_ns
         return True
 
@@ -90,7 +98,8 @@ class Pump:
         due_ns = now_ns()
         while True:
             self.tick(now_ns())
-            due_ns = max(due_ns + TICK_NS, now_ns())
+            period_ns = FINE_TICK_NS if self._command.down.is_fine() else TICK_NS
+            due_ns = max(due_ns + period_ns, now_ns())
             await asyncio.sleep((due_ns - now_ns()) / 1e9)
 
     def tick(self, at_ns: int) -> None:

@@ -12,6 +12,7 @@ from aiohttp import WSMsgType, web
 from teleop.gateway.actions import Actions
 from teleop.gateway.command import CommandPeers
 from teleop.gateway.hub import Hub
+from teleop.gateway.near import is_near
 from teleop.gateway.notes import Notes
 from teleop.gateway.page import Page
 from teleop.gateway.pages import DOOR
@@ -84,7 +85,7 @@ class Signalling:
         address = request.remote or "unknown"
         nonce = secrets.token_urlsafe(24)
         machine = h.Handshake(self._hub.registry, self._guesses, nonce, address, now_ns())
-        page = Page(socket, machine, address, now_ns())
+        page = Page(socket, machine, address, now_ns(), near=is_near(request))
         await self._run(page, socket)
         return socket
 
@@ -142,7 +143,11 @@ class Signalling:
         if session.role is Role.CONSOLE and page.handshake.native:
             nonce = page.handshake.nonce
             self._command.datagrams.admit(session.number, admitted.token, nonce)
-        page.send(self._greeter.welcome(admitted, self._hub.registry.lease, self._sources.report))
+        page.send(
+            self._greeter.welcome(
+                admitted, self._hub.registry.lease, self._sources.report, near=page.near
+            )
+        )
         if admitted.session.role is not Role.BEDSIDE and self._greeter.image is not None:
             page.send(self._greeter.image)
         page.send_status(self._newest_status())

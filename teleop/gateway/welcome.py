@@ -64,8 +64,10 @@ class Greeter:
             for link, port in zip(self.links, ports, strict=True)
         )
 
-    def welcome(self, admitted: Admitted, lease: int, report: GuardReport | None) -> s.Welcome:
-        """The answer to a good `Hello`."""
+    def welcome(
+        self, admitted: Admitted, lease: int, report: GuardReport | None, *, near: bool = False
+    ) -> s.Welcome:
+        """The answer to a good `Hello`; `near`: from this very machine."""
         session = admitted.session
         widened = report.limits_widened if report else self._config.limits != Limits()
         return s.Welcome(
@@ -82,7 +84,7 @@ class Greeter:
             video=self._video(),
             room_view=self._site.simulated,
             links=self.links,
-            repeat_after_ms=self._config.network.repeat_after_ms,
+            repeat_after_ms=0.0 if near else self._config.network.repeat_after_ms,
         )
 
     def _video(self) -> dict[str, float]:

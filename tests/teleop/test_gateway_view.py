@@ -12,7 +12,7 @@ from gateway_harness import arm_of, report_of
 
 from safety.messages import MediaStatus, ServoReport
 from safety.states import Alarm, Cause, Clamp, ContactState, PermitKind, State, Step
-from teleop.gateway.pump import Due
+from teleop.gateway.pump import MS, Due
 from teleop.gateway.view import UNKNOWN, Facts, change_key, compose
 from transport.percentile import EMPTY, Percentiles
 from transport.schema import MAX_TELEMETRY_BYTES, Telemetry
@@ -107,7 +107,13 @@ def test_what_people_must_see_at_once_is_in_the_key() -> None:
 
 def test_due_skips_what_it_missed() -> None:
     due = Due(10)
-    assert [due(now) for now in (100, 105, 110, 119, 120)] == [True, False, True, False, True]
+    assert [due(now) for now in (100, 105, 110, 117, 120)] == [True, False, True, False, True]
     assert due(300)
     assert not due(305)
     assert due(310)
+
+
+def test_a_period_of_one_tick_stays_one_when_the_first_was_late() -> None:
+    due = Due(4 * MS)
+    late_us = (900, 100, 0, 700, 50, 0, 0, 400)
+    assert all(due(tick * 4 * MS + late * 1000) for tick, late in enumerate(late_us))

@@ -14,7 +14,7 @@ from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessi
 
 from transport.dscp import TrafficClass
 from transport.schema import CHANNEL_COMMAND, CHANNEL_HAPTIC, CHANNEL_TELEMETRY
-from transport.webrtc import latest
+from transport.webrtc import acknowledge, latest
 from transport.webrtc.cipher import encryption_of, is_strong
 from transport.webrtc.ice import mark_sockets, on_addresses, without_names
 
@@ -62,6 +62,7 @@ class _Channels:
 
     def put(self, channel: RTCDataChannel) -> None:
         latest.check(channel.transport)
+        acknowledge.delay(channel.transport)
         self._by_label[channel.label] = channel
 
     def is_open(self, label: str) -> bool:

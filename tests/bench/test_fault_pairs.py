@@ -1,0 +1,84 @@
+"""Two faults at once are two faults: the second one never mends what the first one broke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bench.branch import branch
+from bench.faults.act import Inject, outage, profile
+from bench.faults.model import Outcome
+from bench.faults.run import pair_problems, run_pair
+from bench.faults.table import TABLE
+from bench.faults.watch import Watch
+from bench.faults.worlds import scanning
+from bench.latency.uplink import BLANK
+from bench.world import World
+from transport.impair import Link
+
+NAMED = {fault.name: fault for fault in TABLE}
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    yield world
+    world.close()
+
+
+def cuts(world: World) -> tuple[bool, bool, bool]:
+    return world.up.cut, world.down.cut, world.video.cut
+
+
+@pytest.mark.parametrize("other", [outage(10.0), profile(jitter_ms=2.0), outage(10.0, up=False)])
+def test_a_cut_outlives_another_fault_of_the_link(world: World, other: Inject) -> None:
+    world.cut_link()
+    other(world)
+    world.run_for(0.05)
+    assert cuts(world) == (True, True, True)
+    world.heal_link()
+    assert cuts(world) == (False, False, False)
+
+
+def test_a_cut_of_one_way_leaves_the_others_as_they_are(world: World) -> None:
+    world.cut_link(video=False)
+    world.cut_link(up=False, down=False)
+    assert cuts(world) == (True, True, True)
+    world.heal_link(up=False, down=False)
+    assert cuts(world) == (True, True, False)
+
+
+def test_healing_what_is_whole_does_not_mend_the_next_cut(world: World) -> None:
+    world.heal_link()
+    world.cut_link()
+    assert cuts(world) == (True, True, True)
+
+
+def test_the_worse_figure_of_two_profiles_counts(world: World) -> None:
+    profile(delay_ms=203.0)(world)
+    profile(delay_ms=8.0, loss=0.01)(world)
+    assert isinstance(world.up, Link)
+    assert (world.up.profile.delay_ms, world.up.profile.loss) == (203.0, 0.01)
+
+
+def test_the_console_sends_what_both_faults_changed(world: World) -> None:
+    for name in ("pedal bounces", "hand drops by 80 mm"):
+        NAMED[name].inject(world)
+    world.clock.run_to(world.clock.now_ns + 50_000_000)
+    sent = world.page.alter(BLANK)
+    assert sent.deadman_edges > 0
+    assert sent.hand_p_m[0] > 0.03
+
+
+@pytest.mark.parametrize("harmless", ["jitter 2 ms", "link gone for 20 ms", "random loss 1 %"])
+def test_a_harmless_fault_does_not_hide_a_cut_video(harmless: str) -> None:
+    world, watch = scanning(1, 500, [])
+    one, two = NAMED["video cut"], NAMED[harmless]
+
+    def ending(copy: World, watch: Watch = watch) -> Outcome:
+        return run_pair(copy, watch, one, two, 0.005)
+
+    outcome = branch(world, ending)
+    world.close()
+    assert pair_problems(outcome, one, two, 2.0) == []
