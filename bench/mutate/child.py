@@ -14,17 +14,19 @@ from enum import StrEnum
 from pathlib import Path
 from types import CodeType, ModuleType
 
+import hypothesis.stateful  # noqa: F401  # loaded once here, not in each child
 import pytest
 
 STAGES: tuple[tuple[str, ...], ...] = (
+    ("test_figures.py",),
     ("test_transitions.py", "test_parts.py", "test_gate.py", "test_frame.py", "test_watchdog.py",
      "test_limits.py", "test_layout.py", "test_worst.py", "test_edges.py", "test_follow.py",
-     "test_causes.py", "test_intake.py", "test_people.py", "test_diagram.py"),
+     "test_causes.py", "test_borders.py", "test_intake.py", "test_people.py", "test_diagram.py"),
     ("test_load.py", "test_zero.py", "test_arm_truth.py", "test_authentic.py", "test_links.py",
      "test_policy.py", "test_needle.py"),
     ("test_snapshot.py", "test_oracle.py", "test_invariants.py"),
 )  # fmt: skip
-"""Quick tests first: most mutants die there."""
+"""For what runs at import. Quick tests first: most mutants die there."""
 CPU_S = 600
 """A mutant that needs so much processor time loops (all tests together need about 60 s)."""
 

@@ -1,0 +1,88 @@
+"""Every number that the safety core begins with, as it was last agreed on.
+
+Constants, tables, limits with their bounds, and what each part holds before it has heard anything
+are compared with `golden/figures.txt`. A change of one of them is a decision about safety: make it,
+read docs/limits.md, then write the file anew with `python tests/safety/test_figures.py`.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from types import ModuleType
+
+import safety
+
+GOLDEN = Path(__file__).parent / "golden" / "figures.txt"
+PLAIN = (int, float, str, bytes, type(None))
+
+
+def shown(value: object) -> str | None:
+    """A value as one line; None: it is no figure (a function, a class, a layout)."""
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, PLAIN):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_named(k)}: {_named(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, frozenset | set):
+        return "{" + ", ".join(sorted(str(shown(one)) for one in value)) + "}"
+    if isinstance(value, tuple | list):
+        return "(" + ", ".join(str(shown(one)) for one in value) + ")"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        held = ((f.name, shown(getattr(value, f.name, None))) for f in dataclasses.fields(value))
+        return f"{type(value).__name__}({', '.join(f'{name}={text}' for name, text in held)})"
+    return None
+
+
+def _named(value: object) -> str:
+    return shown(value) or getattr(value, "__name__", "")
+
+
+def modules() -> Iterator[ModuleType]:
+    names = {info.name for info in pkgutil.iter_modules(safety.__path__)} - {"diagram"}
+    for found in sorted(names):
+        yield importlib.import_module(f"safety.{found}")
+
+
+def assigned(module: ModuleType) -> set[str]:
+    """Names that a module itself gives a value (not what it imports)."""
+    found: set[str] = set()
+    for node in ast.parse(inspect.getsource(module)).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def begun(kind: type) -> Iterator[tuple[str, str | None]]:
+    """Fields of a dataclass and what they are at the beginning."""
+    for field in dataclasses.fields(kind):
+        if field.default is not dataclasses.MISSING:
+            yield field.name, shown(field.default)
+        elif field.default_factory is not dataclasses.MISSING:
+            yield field.name, shown(field.default_factory())
+
+
+def lines() -> Iterator[str]:
+    for module in modules():
+        name, own = module.__name__, assigned(module)
+        for key, value in vars(module).items():
+            if isinstance(value, type) and value.__module__ == name:
+                if dataclasses.is_dataclass(value):
+                    yield from (f"{name}.{key}.{at} = {text}" for at, text in begun(value))
+            elif key in own and key.strip("_").isupper() and (text := shown(value)) is not None:
+                yield f"{name}.{key} = {text}"
+
+
+def test_the_figures_are_those_that_were_agreed_on() -> None:
+    assert list(lines()) == GOLDEN.read_text("utf-8").splitlines()
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text("\n".join(lines()) + "\n", "utf-8")
