@@ -70,9 +70,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.loop_cost", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="virtual seconds of scanning")
     parser.add_argument("--control-hz", type=int, default=500)
-    parser.add_argument("--out", type=Path, default=Path("loop_cost.json"), help="raw figures")
+    parser.add_argument("--out", type=Path, default=Path("runs/loop_cost.json"), help="raw figures")
     arguments = parser.parse_args()
     found = measure(arguments.seconds, arguments.control_hz)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(found), "utf-8")
     shown = {key: value for key, value in found.items() if key != "raw_us"}
     sys.stdout.write(json.dumps(shown, indent=1) + "\n")
