@@ -23,7 +23,7 @@ from safety.authentic import KEY_BYTES, sign
 from safety.limits import Limits, limits_hash
 from safety.messages import FrameStamp, GatewayStatus
 from safety.states import ArmInterface, EventKind, Source
-from teleop.config import Network
+from teleop.config import REPEAT_MS
 from teleop.processes import spec
 from teleop.scripted.persons import Act, Plan, Seen
 from transport.impair import Link, LinkProfile, PathProfile, paths
@@ -35,8 +35,6 @@ SESSION_KEY = bytes(range(KEY_BYTES))
 HEARTBEAT_NS = 4_000_000
 TELEMETRY_NS = 10_000_000
 GATEWAY_NS = 2_000_000
-REPEAT_MS = Network().repeat_after_ms
-"""The product's repetition of commands and heartbeats on a single link."""
 DECODE_NS = 3_000_000
 """Reassembly and decoding at the console (docs/aiortc.md)."""
 WAYS = ("up", "down", "video")

@@ -13,6 +13,8 @@ from msgspec import Meta
 
 from safety.limits import Limits
 
+REPEAT_MS = 2.0
+"""Second copies follow so much later: one tick of the gateway (docs/network.md)."""
 Hz = Annotated[int, Meta(ge=50, le=2000)]
 
 
@@ -31,9 +33,16 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     insecure_lan: bool = False
     tls: bool = True
     """Encrypt pages and sockets; without `certificate` by a certificate that the site makes."""
-    repeat_after_ms: Annotated[float, Meta(ge=0, le=4)] = 2.0
+    repeat_after_ms: Annotated[float, Meta(ge=0, le=4)] | Literal["auto"] = "auto"
     """While one link carries commands and heartbeats: each goes out again this much later, before
-    the next is due (5 and 4 ms). 0: never (docs/network.md)."""
+    the next is due (5 and 4 ms). 0: never. auto: 2, and never to a console on this very machine
+    (docs/network.md)."""
+
+    def repeat_ms(self, *, near: bool) -> float:
+        """When the second copies of a console go out; `near`: it is on this very machine."""
+        if self.repeat_after_ms != "auto":
+            return self.repeat_after_ms
+        return 0.0 if near else REPEAT_MS
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,8 +10,9 @@ import msgspec
 from bench.links.profiles import Scenario, TraceOptions, scenario
 from bench.network import Stream
 from bench.watchdog.witness import Tally, Witness
-from bench.world import REPEAT_MS, World, WorldError, WorldOptions
+from bench.world import World, WorldError, WorldOptions
 from safety.states import State
+from teleop.config import REPEAT_MS
 from teleop.scripted.persons import ENGAGED
 
 START_S = 45.0

@@ -56,6 +56,7 @@ class Gateway:
     def __init__(self, run_dir: Path, config: Config, listener: Listener) -> None:
         self._run_dir = run_dir
         self._limits = config.limits
+        self._network = config.network
         self._listener = listener
         self._notes = Notes(run_dir)
         self._doorman = Doorman()
@@ -72,8 +73,8 @@ class Gateway:
         self._audit = AuditLine(run_dir, self._hub, self._notes)
         self._video = VideoPeers(run_dir, self._hub, greeter, self._notes, links, self._keys)
         self._command = CommandPeers(
-            run_dir, links, registry.drives, self._command_gone, config.network.repeat_after_ms,
-            self._hub.near,
+            run_dir, links, registry.drives, self._command_gone,
+            config.network.repeat_ms(near=False), self._alone,
         )  # fmt: skip
         events = EventSender(run_dir)
         actions = Actions(
@@ -87,6 +88,10 @@ class Gateway:
             self._notes, self._pump.newest_status,
         )  # fmt: skip
         self._sources = sources
+
+    def _alone(self, session: int) -> bool:
+        """True while a console needs no second copies, because no link is in between."""
+        return self._network.repeat_ms(near=self._hub.near(session)) == 0.0
 
     def _command_gone(self, session: int, detail: str, link: int) -> None:
         """Tell the page to make a command connection anew, unless it closed it itself."""

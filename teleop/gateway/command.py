@@ -32,7 +32,7 @@ class CommandPeers:
         drives: Callable[[int], bool],
         on_gone: Callable[[int, str, int], None],
         repeat_after_ms: float = 0.0,
-        near: Callable[[int], bool] = lambda session: False,
+        alone: Callable[[int], bool] = lambda session: False,
     ) -> None:
         self._sink = FrameSink(run_dir)
         self._links = links
@@ -42,7 +42,7 @@ class CommandPeers:
         self._closing: set[asyncio.Task[None]] = set()
         self.datagrams = DatagramDoor(run_dir, self.take_datagram)
         """Beside the connections, for native consoles."""
-        self.down = Downstream(self._consoles, self.datagrams, repeat_after_ms, near)
+        self.down = Downstream(self._consoles, self.datagrams, repeat_after_ms, alone)
         """What consoles are sent."""
         self._rejected = 0
 

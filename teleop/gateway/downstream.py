@@ -34,12 +34,12 @@ class Downstream:
         consoles: Mapping[int, Console],
         datagrams: DatagramDoor,
         repeat_after_ms: float,
-        near: Callable[[int], bool] = lambda session: False,
+        alone: Callable[[int], bool] = lambda session: False,
     ) -> None:
         self._consoles = consoles
         self._datagrams = datagrams
         self._repeat = Repeat(repeat_after_ms)
-        self._near = near
+        self._alone = alone
         self._beats = 0
 
     def heartbeat(self, report: GuardReport) -> None:
@@ -59,7 +59,7 @@ class Downstream:
         if beat is None:
             return
         for session, console in self._consoles.items():
-            if self._near(session) or console.links_open(at_ns) != 1:
+            if self._alone(session) or console.links_open(at_ns) != 1:
                 continue
             for peer in console.peers():
                 if not peer.server.waiting(CHANNEL_COMMAND):
@@ -68,7 +68,7 @@ class Downstream:
 
     def is_fine(self) -> bool:
         """True while somebody needs a beat of 2 ms: second copies, or force for a handle."""
-        return self.feels() or not all(map(self._near, self._consoles))
+        return self.feels() or not all(map(self._alone, self._consoles))
 
     def feels(self) -> bool:
         """True while a console with a haptic handle listens."""

@@ -84,7 +84,7 @@ class Greeter:
             video=self._video(),
             room_view=self._site.simulated,
             links=self.links,
-            repeat_after_ms=0.0 if near else self._config.network.repeat_after_ms,
+            repeat_after_ms=self._config.network.repeat_ms(near=near),
         )
 
     def _video(self) -> dict[str, float]:

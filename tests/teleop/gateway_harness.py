@@ -97,7 +97,7 @@ class World:
     def __post_init__(self) -> None:
         self.run_dir.mkdir(parents=True, exist_ok=True)
         channels.create_all(self.run_dir)
-        write_run(self.run_dir, Config(network=Network(port=0)))
+        write_run(self.run_dir, Config(network=Network(port=0, repeat_after_ms=2.0)))
         (self.run_dir / "site.json").write_text('{"simulated": true, "site": "test", "boot": 1}')
         (self.run_dir / "join.json").write_text(json.dumps(CODES))
         self.events = DatagramReceiver(self.run_dir / channels.GUARD_EVENTS)

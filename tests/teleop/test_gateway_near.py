@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from aiohttp import web
@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bench.site import nothing
 from safety.messages import GUARD_REPORT
+from teleop.config import Network
 from teleop.gateway.downstream import Downstream
 from teleop.gateway.near import FORWARDED, is_near
 from transport.local.clock import now_ns
@@ -80,7 +81,7 @@ class _Datagrams:
 def test_only_a_console_behind_a_link_gets_second_copies() -> None:
     consoles: Any = {NEAR: _Console(), FAR: _Console()}
     datagrams: Any = _Datagrams()
-    down = Downstream(consoles, datagrams, 2.0, near=lambda session: session == NEAR)
+    down = Downstream(consoles, datagrams, 2.0, alone=lambda session: session == NEAR)
     down.heartbeat(nothing(GUARD_REPORT))
     down.repeat(now_ns() + 2_000_000)
     assert [len(consoles[number].peer.sent) for number in (NEAR, FAR)] == [1, 2]
@@ -90,5 +91,13 @@ def test_the_beat_is_fine_only_for_somebody_behind_a_link() -> None:
     datagrams: Any = _Datagrams()
     for present, fine in (((), False), ((NEAR,), False), ((NEAR, FAR), True)):
         consoles: Any = {number: _Console() for number in present}
-        down = Downstream(consoles, datagrams, 2.0, near=lambda session: session == NEAR)
+        down = Downstream(consoles, datagrams, 2.0, alone=lambda session: session == NEAR)
         assert down.is_fine() is fine
+
+
+@pytest.mark.parametrize(("said", "far_ms", "near_ms"), [("auto", 2.0, 0.0), (3.0, 3.0, 3.0)])
+def test_a_number_in_the_configuration_counts_everywhere(
+    said: float | Literal["auto"], far_ms: float, near_ms: float
+) -> None:
+    network = Network(repeat_after_ms=said)
+    assert (network.repeat_ms(near=False), network.repeat_ms(near=True)) == (far_ms, near_ms)

@@ -34,7 +34,7 @@ COUNT_COPIES = f"""() => {{
 @pytest.fixture
 def linked(tmp_path: Path) -> Iterator[Robot]:
     with robot_in(tmp_path / "run") as robot:
-        config = Config(network=Network(port=0), limits=LIMITS, links=LINKS)
+        config = Config(network=Network(port=0, repeat_after_ms=2.0), limits=LIMITS, links=LINKS)
         write_run(robot.run_dir, config)
         for name in ("gateway", "media", "keys"):
             robot.start(name)
