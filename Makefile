@@ -9,13 +9,15 @@ ARGS ?=
 run: $(STAMP)
 	$(BIN)/teleop demo $(ARGS)
 
+# Types beside the tests that no other program disturbs; those with real processes run alone.
 # Status 5 of pytest: ARGS chose no test of this part.
-test: $(DEV) browser
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not process and not browser" $(ARGS) || [ $$? -eq 5 ]
+test: $(DEV) browser lint
+	$(MAKE) --no-print-directory -j 2 types units
 	$(BIN)/python -m pytest -m "process or browser" $(ARGS) || [ $$? -eq 5 ]
+
+.PHONY: units
+units: $(DEV)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not process and not browser" $(ARGS) || [ $$? -eq 5 ]
 
 # Proof of the safety core: docs/safety-concept.md, docs/mutation.md
 .PHONY: explore mutate coverage
