@@ -71,14 +71,22 @@ def test_the_console_sends_what_both_faults_changed(world: World) -> None:
     assert sent.hand_p_m[0] > 0.03
 
 
-@pytest.mark.parametrize("harmless", ["jitter 2 ms", "link gone for 20 ms", "random loss 1 %"])
-def test_a_harmless_fault_does_not_hide_a_cut_video(harmless: str) -> None:
+@pytest.fixture(scope="module")
+def begun() -> Iterator[tuple[World, Watch]]:
     world, watch = scanning(1, 500, [])
+    yield world, watch
+    world.close()
+
+
+@pytest.mark.parametrize("harmless", ["jitter 2 ms", "link gone for 20 ms", "random loss 1 %"])
+def test_a_harmless_fault_does_not_hide_a_cut_video(
+    harmless: str, begun: tuple[World, Watch]
+) -> None:
+    world, watch = begun
     one, two = NAMED["video cut"], NAMED[harmless]
 
-    def ending(copy: World, watch: Watch = watch) -> Outcome:
+    def ending(copy: World) -> Outcome:
         return run_pair(copy, watch, one, two, 0.005)
 
     outcome = branch(world, ending)
-    world.close()
     assert pair_problems(outcome, one, two, 2.0) == []

@@ -13,8 +13,8 @@ from bench.pages.people import Session
 from safety.states import Contact, Instrument, NeedlePlan
 
 pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.timeout(400)]
-STUCK_CYCLES = 2500
-"""Of guard, 5 s: longer than the breathing gate is shut."""
+STUCK_CYCLES = 1250
+"""Of guard at 250 Hz (LIGHT), 5 s: longer than the breathing gate is shut."""
 SPOT = """([depth]) => import("/static/needle/geometry.js").then(({ atDepth, toPixels }) => {
   const { picture, needle } = globalThis.consoleApp;
   const at = toPixels(picture.state, atDepth(needle.work.guide, depth));
