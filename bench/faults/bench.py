@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from bench.faults import braked, figures, gate, stops, virtual
+from bench.faults import braked, figures, gate, outages, stops, virtual
 from bench.faults.real.case import measure as measure_real
 from bench.faults.real.spec import RealSpec
 from bench.faults.spec import Kind, Spec
@@ -31,6 +31,7 @@ RUN: dict[Kind, Callable[[Spec], Measured]] = {
     Kind.RETURN: stops.returns,
     Kind.ATTACK: gate.measure,
     Kind.BRAKED: braked.measure,
+    Kind.OUTAGES: outages.measure,
 }
 
 

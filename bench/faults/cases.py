@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bench.faults.model import Group
+from bench.faults.outages import EDGES_MS
 from bench.faults.real.cases import REPEATS, real_cases
 from bench.faults.spec import Kind, Spec
 from bench.faults.table import TABLE
@@ -20,6 +21,9 @@ SHARD = 1000
 SOAK_S = 900.0
 ATTACK_S = 2e-5
 KINDS = 8
+DELAYS_MS = (5.0, 10.0)
+OUTAGES = 40
+"""Of each span of lengths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +119,14 @@ def _others(wanted: Wanted) -> list[Case]:
                 WARM_S + 5.0 * returns),
         case_of("attack", f"attack frames at the gate, {wanted.frames} of each kind", frames,
                 ATTACK_S * KINDS * wanted.frames),
+        *(_outages(wanted, delay_ms) for delay_ms in DELAYS_MS[: 1 if wanted.quick else None]),
     ]  # fmt: skip
+
+
+def _outages(wanted: Wanted, delay_ms: float) -> Case:
+    count = 2 if wanted.quick else OUTAGES
+    spec = Spec(Kind.OUTAGES, count=count, seed=wanted.seed, control_hz=wanted.control_hz,
+                delay_ms=delay_ms)  # fmt: skip
+    title = f"stops per hour by rare outages, {2 * delay_ms:g} ms round trip"
+    seconds = WARM_S + SINGLE_S * count * (len(EDGES_MS) - 1)
+    return case_of(f"outages-rtt{2 * delay_ms:g}", title, spec, seconds)

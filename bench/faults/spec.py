@@ -18,6 +18,8 @@ class Kind(StrEnum):
     RETURN = "return"
     ATTACK = "attack"
     BRAKED = "braked"
+    OUTAGES = "outages"
+    """Stops per hour by rare outages."""
 
 
 class Spec(msgspec.Struct, frozen=True, tag="virtual"):
@@ -36,3 +38,5 @@ class Spec(msgspec.Struct, frozen=True, tag="virtual"):
     control_hz: int = 500
     words: tuple[str, ...] = ()
     """Only faults whose name contains one of them; empty: all."""
+    delay_ms: float = 0.0
+    """Outages: the link's delay each way."""

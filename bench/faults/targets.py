@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.faults.outages import MEANS_MS
 from bench.faults.real.cases import key_of
 from bench.faults.real.table import REAL
 from bench.kit.model import Group, Target
@@ -85,6 +86,10 @@ TARGETS: tuple[Target, ...] = (
            "effective within 20 ms", ">=", 100.0, "%"),
     Target(Group.SAFETY, "from a 3 s outage's end to ready to arm", "return",
            "link back to ready to arm max", "<=", 10.0, "s"),
+    *(Target(Group.SAFETY, f"two links, each 0.01 % gone, {mean_ms:g} ms at a time: {what}",
+             "outages-*", f"2 links, 0.01 % gone, {mean_ms:g} ms at a time: {what} at most", "<=",
+             1.0, "")
+      for mean_ms in MEANS_MS for what in ("HOLD per hour", "SAFE_STOP per 100 h")),
     *_real(),
     _none("attack frames accepted", "attack", "attack frames accepted"),
     _none("genuine frames refused under attack", "attack", "genuine frames refused"),

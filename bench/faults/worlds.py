@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.faults.watch import Watch
-from bench.world import World, WorldOptions
+from bench.world import NEAR, World, WorldOptions
 from safety.limits import Limits
 from teleop.scripted.hand import HandPose, Player
 from teleop.scripted.persons import Phase
+from transport.impair import LinkProfile
 
 SPEED_M_S = 0.03
 """The limit in contact (`Limits.v_contact_m_s`)."""
@@ -33,10 +34,16 @@ class Stroke:
 
 
 def scanning(
-    seed: int, control_hz: int, wall_reads: list[str], limits: Limits | None = None
+    seed: int,
+    control_hz: int,
+    wall_reads: list[str],
+    limits: Limits | None = None,
+    profile: LinkProfile = NEAR,
 ) -> tuple[World, Watch]:
     """A world in which the expert has been scanning for a second, and its watch."""
-    world = World(WorldOptions(seed=seed, control_hz=control_hz, limits=limits or Limits()))
+    world = World(
+        WorldOptions(seed, control_hz, limits or Limits(), up=profile, down=profile, video=profile)
+    )
     watch = Watch(world, wall_reads)
     world.page.console.player = Player(Stroke())
     world.run_until(lambda: world.page.expert.phase == Phase.SCAN, 60.0)
