@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.mutate import child
-from bench.mutate.child import Outcome, Verdict
+from bench.mutate.child import HarnessError, Outcome, Verdict
 from bench.mutate.cover import Cover, cover
 from bench.mutate.forks import run_forks
 from bench.mutate.mutants import Mutant, code, of_safety, sample
@@ -39,12 +40,13 @@ def _one(mutant: Mutant, stages: int) -> tuple[Mutant, Outcome]:
     return mutant, child.run(ROOT, mutant.module, mutant.file, code(ROOT, mutant), stages)
 
 
-def _baseline(stages: int) -> str:
-    """The unchanged code must pass, else every verdict would be worth nothing; empty: it does."""
+def _baseline(stages: int) -> None:
+    """The unchanged code must pass, else every verdict would be worth nothing."""
     file = "safety/machine.py"
     unchanged = compile((ROOT / file).read_text("utf-8"), file, "exec")
     found = child.run(ROOT, "safety.machine", file, unchanged, stages)
-    return found.killer if found.verdict in (Verdict.KILLED, Verdict.LOOPED) else ""
+    if found.verdict in (Verdict.KILLED, Verdict.LOOPED):
+        raise HarnessError(f"the tests fail without any change: {found.killer}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,15 @@ class Runner:
             worker = os.fork()
             if worker == 0:
                 mine, quick = todo[number :: self.jobs], self.stages < len(child.STAGES)
-                run_forks(ROOT, cover, mine, self.report, quick=quick)
+                try:
+                    run_forks(ROOT, cover, mine, self.report, quick=quick)
+                except BaseException:
+                    traceback.print_exc()
+                    os._exit(1)
                 os._exit(0)
             workers.append(worker)
-        for worker in workers:
-            os.waitpid(worker, 0)
+        if any(status for _, status in (os.waitpid(worker, 0) for worker in workers)):
+            raise HarnessError("a process that runs mutants ended early: see above")
 
     def modules(self, todo: list[Mutant]) -> None:
         """Mutants of what runs at import: everything is imported anew for each."""
@@ -88,7 +94,10 @@ class Runner:
         known = cover(ROOT, self.out.with_name("cover.json"))
         inner = [m for m in todo if m.inside and not known.at_import(m.file, *m.lines)]
         self.functions(known, inner)
-        self.modules([m for m in todo if m not in inner])
+        outer = [m for m in todo if m not in inner]
+        if outer:
+            _baseline(self.stages)
+            self.modules(outer)
 
 
 def main() -> int:
@@ -107,10 +116,11 @@ def main() -> int:
     sys.stdout.write(f"{len(every)} mutants, {len(chosen)} chosen, {len(todo)} to run\n")
     os.nice(15)
     if todo and not given.list:
-        if failed := _baseline(given.stages):
-            sys.stdout.write(f"the tests fail without any change: {failed}\n")
+        try:
+            Runner(given.jobs, given.stages, given.out).run(todo)
+        except HarnessError as error:
+            sys.stderr.write(f"{error}\n")
             return 2
-        Runner(given.jobs, given.stages, given.out).run(todo)
     stored = load(given.out)
     rows = [found for m in chosen if (found := known(stored, m)) is not None]
     explained = reasons(PAGE)

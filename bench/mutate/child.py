@@ -14,7 +14,6 @@ from enum import StrEnum
 from pathlib import Path
 from types import CodeType, ModuleType
 
-import hypothesis.stateful  # noqa: F401  # loaded once here, not in each child
 import pytest
 
 STAGES: tuple[tuple[str, ...], ...] = (
@@ -27,8 +26,14 @@ STAGES: tuple[tuple[str, ...], ...] = (
     ("test_snapshot.py", "test_oracle.py", "test_invariants.py"),
 )  # fmt: skip
 """For what runs at import. Quick tests first: most mutants die there."""
+BROKEN = 3
+"""Exit status: pytest did not work, whatever the mutant."""
 CPU_S = 600
 """A mutant that needs so much processor time loops (all tests together need about 60 s)."""
+
+
+class HarnessError(RuntimeError):
+    """The tests cannot be run, or fail without any change: no verdict would be worth anything."""
 
 
 class Verdict(StrEnum):
@@ -118,6 +123,8 @@ def run(root: Path, module: str, file: str, code: CodeType, stages: int = len(ST
     if os.WEXITSTATUS(status) == 0:
         alive = Verdict.SURVIVED if stages >= len(STAGES) else Verdict.OPEN
         return Outcome(alive, "", cpu_s)
+    if os.WEXITSTATUS(status) == BROKEN:
+        raise HarnessError(said)
     return Outcome(Verdict.KILLED, said, cpu_s)
 
 
@@ -144,7 +151,7 @@ def _stages(root: Path, said: int, stages: Sequence[Sequence[str]]) -> int:
         reporter = _Reporter()
         # No limit of wall time: a busy machine would kill mutants that no test has noticed.
         options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "-o", "timeout=0"]
-        if pytest.main([*options, *files], plugins=[reporter]) != 0:
-            os.write(said, reporter.killer.encode()[:4000])
-            return 1
+        if ended := pytest.main([*options, *files], plugins=[reporter]):
+            os.write(said, (reporter.killer or f"pytest ended: {ended!r}").encode()[:4000])
+            return 1 if reporter.killer else BROKEN
     return 0

@@ -15,6 +15,8 @@ import coverage
 import msgspec
 import pytest
 
+from bench.mutate.child import HarnessError
+
 LEFT_OUT = "test_explore.py"
 """Half a minute each; `make explore` runs it."""
 QUICK_S = 0.5
@@ -93,7 +95,7 @@ def fingerprint(root: Path) -> str:
 def cover(root: Path, out: Path) -> Cover:
     """Of this version of code and tests; recorded anew (in its own process) when they changed.
 
-    Raises `RuntimeError` when the tests fail without any change: no verdict would be worth
+    Raises `HarnessError` when the tests fail without any change: no verdict would be worth
     anything then.
     """
     sha = fingerprint(root)
@@ -104,7 +106,7 @@ def cover(root: Path, out: Path) -> Cover:
             command, check=False, cwd=root, env=environment, capture_output=True, text=True
         )
         if done.returncode != 0:
-            raise RuntimeError(
+            raise HarnessError(
                 f"the tests fail without any change:\n{(done.stdout + done.stderr)[-2000:]}"
             )
         found = msgspec.json.decode(out.read_bytes(), type=Cover)

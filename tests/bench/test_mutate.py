@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.mutate import child
 from bench.mutate.child import STAGES, Verdict
 from bench.mutate.mutants import code, of_file, of_safety, sample
 from bench.mutate.operators import sites
@@ -90,3 +91,15 @@ def test_results_are_kept_until_the_file_changes(tmp_path: Path) -> None:
     assert mutant.name in reasons(page)
     assert "without a reason" not in "\n".join(summary([found], reasons(page)))
     assert "without a reason" in "\n".join(summary([found], set()))
+
+
+def test_tests_that_cannot_be_run_kill_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tests" / "safety").mkdir(parents=True)
+    (tmp_path / "tests" / "safety" / "test_one.py").write_text("def test_one(): pass\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    monkeypatch.setattr(child, "STAGES", (("test_one.py",),))
+    code_of = compile("", "safety/x.py", "exec")
+    with pytest.raises(child.HarnessError, match="pytest ended"):
+        child.run(tmp_path, "safety.x", "safety/x.py", code_of, 1)
