@@ -308,6 +308,34 @@ def test_a_declaration_in_the_air_gives_trust_back_and_takes_clear_away() -> Non
         assert not watch.needle_clear
 
 
+# --- the core, each step once
+
+
+def test_zeroing_while_hand_guiding_needs_an_arm_that_speaks() -> None:
+    for lost, refused in ((False, 0), (True, 1)):
+        m = memory(State.LOCAL)
+        m.motion.speed_m_s, m.arm.lost = 0.0, lost
+        assert not m.motion.at_rest(LIMITS)
+        say(m, EventKind.FORCE_ZERO, PAGE)
+        assert m.events_refused == refused
+
+
+def test_a_step_carries_epoch_loop_and_needle_on() -> None:
+    rig = Rig()
+    rig.servo_applies = True
+    rig.to_active().run(0.1)
+    memory = rig.core.memory
+    assert memory.in_use.applied_sample_ns > 0, "servo's word closes the loop"
+    assert rig.report.loop_ms > 0.0
+    memory.needle_allowed = True
+    rig.step()
+    assert memory.needle_allowed is False, "no needle is mounted: this step says so"
+    memory.epoch.value += 1 << 32
+    rig.console_alive = False
+    rig.step()
+    assert memory.deadman.epoch == memory.epoch.value, "a press of the old epoch is forgotten"
+
+
 # --- the core counts its cycles from one, and keeps its first moment as its incarnation
 
 
