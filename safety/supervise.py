@@ -20,6 +20,9 @@ from safety.transitions import mask
 MS = 1_000_000
 BRAKING_DROP_M_S = 0.005
 """A drop of the speed by this much shows that the arm brakes (above velocity noise)."""
+BRAKE_SAID_NS = 100 * MS
+"""The arm itself must say by then that its brakes are closed: a slow arm shows no drop of speed
+(the time by which power has to be cut when a brake fails, docs/limits.md)."""
 JOINT_DRIFT_RAD = 0.05
 """Drift of any joint at rest (the UR safety controller's standstill limit)."""
 REGULATE_DRIFT_FACTOR = 2.0
@@ -108,14 +111,18 @@ class MotionWatch:
         return mask(Cause.SERVO_IGNORES_PERMIT)
 
     def _brakes(self, arm: ArmState, fresh: bool, now_ns: int, limits: Limits) -> int:
-        if not self.brake_since_ns or self.brake_seen:
+        if not self.brake_since_ns:
+            return 0
+        waited_ns = now_ns - self.brake_since_ns
+        if fresh and not arm.braked and waited_ns > BRAKE_SAID_NS:
+            return mask(Cause.BRAKE_FAILED)
+        if self.brake_seen:
             return 0
         slower = max(BRAKING_DROP_M_S, self.brake_from_m_s - BRAKING_DROP_M_S)
         if fresh and (arm.braked or self.speed_m_s <= slower):
             self.brake_seen = True
             return 0
-        late = now_ns - self.brake_since_ns > limits.brake_seen_ms * MS
-        return mask(Cause.BRAKE_FAILED) if late else 0
+        return mask(Cause.BRAKE_FAILED) if waited_ns > limits.brake_seen_ms * MS else 0
 
     def at_rest(self, limits: Limits) -> bool:
         """Standstill: of the whole probe under brakes, across its axis while it regulates."""

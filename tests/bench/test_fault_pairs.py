@@ -8,6 +8,7 @@ import pytest
 
 from bench.branch import branch
 from bench.faults.act import Inject, outage, profile
+from bench.faults.clock import StrangeClock
 from bench.faults.model import Outcome
 from bench.faults.run import pair_problems, run_pair
 from bench.faults.table import TABLE
@@ -69,6 +70,15 @@ def test_the_console_sends_what_both_faults_changed(world: World) -> None:
     sent = world.page.alter(BLANK)
     assert sent.deadman_edges > 0
     assert sent.hand_p_m[0] > 0.03
+
+
+def test_a_clock_that_jumped_does_not_jump_back(world: World) -> None:
+    for name in ("console clock jumps by an hour", "console clock +500 ppm"):
+        NAMED[name].inject(world)
+    page = world.page
+    assert isinstance(page, StrangeClock)
+    later_ns = world.clock.now_ns + 1_000_000_000
+    assert page.theirs(later_ns) - later_ns == 3_600_000_000_000 + 500_000
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from safety.machine import Machine
 from safety.messages import FRAME_BYTES
 from safety.pose import STEP_M
 from safety.states import Authenticity, Cause, Contact, EventKind, Instrument, PermitKind, State
+from safety.supervise import BRAKE_SAID_NS, MotionWatch
 from safety.transitions import mask
 
 LIMITS = Limits()
@@ -389,3 +390,23 @@ def test_the_session_whose_key_came_longest_ago_is_forgotten_first() -> None:
     ring.put(record(MAX_SESSIONS + 1, KEY))
     assert ring.judge(frame(1, KEY)) == Authenticity.GENUINE
     assert ring.judge(frame(2, KEY)) == Authenticity.NO_KEY
+
+
+# --- brakes
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize("from_m_s", [0.0, 0.001, 0.03])
+def test_brakes_that_never_close_are_noticed_at_any_speed(from_m_s: float, fresh: bool) -> None:
+    watch = MotionWatch(speed_m_s=from_m_s)
+    watch.order(PermitKind.NONE, 0.0, 0.0, True, T0, LIMITS)
+    open_arm = replace(arm_state(T0), braked=False, base_v_probe_m_s=(0.001, 0.0, 0.0))
+    soon, late = T0 + BRAKE_SAID_NS, T0 + BRAKE_SAID_NS + 1
+    if fresh:
+        assert not watch.check(open_arm, True, T0 + MS, LIMITS) & mask(Cause.BRAKE_FAILED)
+        assert not watch.check(open_arm, True, soon, LIMITS) & mask(Cause.BRAKE_FAILED)
+        assert watch.check(open_arm, True, late, LIMITS) & mask(Cause.BRAKE_FAILED)
+    closed = replace(open_arm, braked=True)
+    assert not watch.check(closed, True, late, LIMITS) & mask(Cause.BRAKE_FAILED)
+    # A silent arm says nothing of its brakes; its silence has a cause of its own.
+    assert not watch.check(open_arm, False, late, LIMITS) & mask(Cause.BRAKE_FAILED)
