@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from bench.faults.judge import problems
 from bench.faults.model import Fault, Outcome
-from bench.faults.run import problems
 from bench.faults.spec import Kind, Spec
 from bench.faults.table import BY_NAME
 from bench.faults.virtual import singles

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from bench.faults.judge import missed, pair_problems, problems
 from bench.faults.model import Fault, Follows, Outcome
-from bench.faults.run import missed, pair_problems, problems
 from bench.kit.model import Figure, Measured, Series
 
 MOST_NOTES = 40

@@ -88,6 +88,13 @@ class Fault:
     needs: frozenset[str] = frozenset()
     """Parts without which this fault cannot be noticed: not judged when the other fault of a pair
     took them."""
+    slow_detect_ms: float = 0.0
+    """In a pair, when the arm hardly moved any more: noticed within this time; `inf`: it need not
+    be, because there is nothing to see. 0: as `detect_max_ms`."""
+    open_brakes: bool = False
+    """Shows only while the brakes are open."""
+    hides_force: float = 1.0
+    """The force sensor reads this part of the force, unnoticed: so do all limits of the force."""
     watch_s: float = 1.0
     force_max_n: float = FORCE_MAX_N
     note: str = ""
@@ -127,8 +134,12 @@ class Outcome(msgspec.Struct, frozen=True):
     gap_ms: float = 0.0
     """Time between the two."""
     second_detect_ms: float = 0.0
+    second_speed_mm_s: float = 0.0
+    """Across the probe axis when the second one struck."""
     still: bool = True
     """At rest at the end."""
+    end_mm_s: float = 0.0
+    """Fastest across the probe axis at the end."""
     number: int = 0
     phase_ms: float = 0.0
     """Time in the world at which it struck; with seed and number it can be run again."""

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 
 from bench import trace
-from bench.faults.model import FORCE_MAX_N, STOPPED, Fault, Follows, Invariant, Outcome
+from bench.faults.model import Fault, Invariant, Outcome
 from bench.faults.watch import Change, Watch
 from bench.trace import Row
 from bench.world import World
@@ -16,12 +16,11 @@ from safety.transitions import SEVERITY
 MS = 1_000_000
 BEFORE_NS = 100 * MS
 """The force before a fault is the largest of this time."""
-TAIL_S = 0.08
+TAIL_S = 0.15
 """A pair is watched for so long after the later of its limits."""
 MOVES_M_S = 0.003
 """Across the probe axis; noise of a regulated probe stays below."""
 END_NS = 60 * MS
-JUDGED = (Follows.STOP, Follows.PAUSE, Follows.SLOWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +120,20 @@ def outcome_of(
         second=other.name if other else "",
         gap_ms=(second_ns - start_ns) / MS if other else 0.0,
         second_detect_ms=detected_ms(seen.changes, second_ns, first, other) if other else 0.0,
-        still=_still(rows, seen.end_ns),
+        second_speed_mm_s=_speed_mm_s(seen.rows, second_ns) if other else 0.0,
+        still=_end_m_s(rows, seen.end_ns) <= MOVES_M_S,
+        end_mm_s=round(1e3 * _end_m_s(rows, seen.end_ns), 3),
     )
 
 
-def _still(rows: list[Row], now_ns: int) -> bool:
-    """At rest at the end of the watch."""
-    return not any(r.tangential_m_s > MOVES_M_S for r in rows if r.now_ns > now_ns - END_NS)
+def _end_m_s(rows: list[Row], now_ns: int) -> float:
+    """Fastest at the end of the watch."""
+    return max((r.tangential_m_s for r in rows if r.now_ns > now_ns - END_NS), default=0.0)
+
+
+def _speed_mm_s(rows: list[Row], at_ns: int) -> float:
+    before = [row for row in rows if row.now_ns < at_ns]
+    return round(1e3 * before[-1].tangential_m_s, 2) if before else 0.0
 
 
 def _impulse(rows: list[Row], held_n: float) -> float:
@@ -136,64 +142,3 @@ def _impulse(rows: list[Row], held_n: float) -> float:
         max(0.0, a.force_n - held_n) * (b.now_ns - a.now_ns) / 1e9
         for a, b in itertools.pairwise(rows)
     )
-
-
-def problems(outcome: Outcome, fault: Fault, cycle_ms: float) -> list[str]:
-    """What is wrong with an outcome, in words; empty when it is as the table says."""
-    wrong = list(outcome.broken)
-    if fault.follows in JUDGED:
-        wrong += _notice(outcome, fault, cycle_ms)
-    if fault.follows is Follows.STOP and not 0.0 <= outcome.stop_ms <= fault.stop_max_ms:
-        wrong.append(f"at rest after {outcome.stop_ms} ms, limit {fault.stop_max_ms}")
-    if fault.follows in (Follows.SLOWER, Follows.NOTHING):
-        stopped = sorted(set(outcome.seen) & {state.name for state in STOPPED})
-        if stopped:
-            wrong.append(f"stopped ({', '.join(stopped)}, {outcome.cause}), should go on")
-    missing = {state.name for state in fault.through} - set(outcome.seen)
-    if missing:
-        wrong.append(f"never {', '.join(sorted(missing))} before the stop")
-    if outcome.peak_force_n > min(fault.force_max_n, FORCE_MAX_N):
-        wrong.append(f"peak force {outcome.peak_force_n} N")
-    return wrong
-
-
-def _notice(outcome: Outcome, fault: Fault, cycle_ms: float) -> list[str]:
-    """Detection and its reason."""
-    limit_ms = fault.detect_max_ms + cycle_ms
-    if not fault.guard_sees:
-        if 0.0 <= outcome.brake_ms <= limit_ms:
-            return []
-        return [f"brakes after {outcome.brake_ms} ms, limit {limit_ms}"]
-    wrong = []
-    if not 0.0 <= outcome.detect_ms <= limit_ms:
-        wrong.append(f"detected after {outcome.detect_ms} ms, limit {limit_ms}")
-    if fault.causes and Cause[outcome.cause] not in fault.causes:
-        wrong.append(f"first-out cause {outcome.cause}")
-    return wrong
-
-
-def missed(outcome: Outcome, fault: Fault, cycle_ms: float) -> bool:
-    """The fault should have been noticed and was not, or too late."""
-    return fault.follows in JUDGED and any(
-        text.startswith(("detected", "brakes")) for text in _notice(outcome, fault, cycle_ms)
-    )
-
-
-def pair_problems(outcome: Outcome, one: Fault, two: Fault, cycle_ms: float) -> list[str]:
-    """The worst rule of both, and every invariant."""
-    wrong = list(outcome.broken)
-    if outcome.peak_force_n > FORCE_MAX_N:
-        wrong.append(f"peak force {outcome.peak_force_n} N")
-    both = ((one, two, outcome.detect_ms), (two, one, outcome.second_detect_ms))
-    for fault, other, found_ms in both:
-        limit_ms = fault.detect_max_ms + cycle_ms
-        since_ms = outcome.gap_ms if fault is two else -outcome.gap_ms
-        hidden = bool(other.takes & (fault.needs | {"guard"})) and (
-            -limit_ms < since_ms < other.gone_ms
-        )
-        judged = fault.follows in JUDGED and fault.guard_sees and not hidden
-        if judged and not 0.0 <= found_ms <= limit_ms:
-            wrong.append(f"{fault.name}: detected after {found_ms} ms, limit {limit_ms}")
-    if any(f.follows is Follows.STOP for f in (one, two)) and not outcome.still:
-        wrong.append("still moves at the end")
-    return wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,10 @@ from safety.states import Cause, State
 
 SENSOR = frozenset({Cause.FORCE_SENSOR_INVALID})
 ARM, SERVO = frozenset({"arm"}), frozenset({"servo"})
+READING, EYES = frozenset({"reading"}), frozenset({"eyes"})
+"""What a second fault may cover: a sensor that breaks twice shows the second break only."""
+HAND = frozenset({"link", "gateway", "console"})
+"""What a release of the deadman passes."""
 FULL_SCALE_N = 150.0
 DELAY_CYCLES = 15
 
@@ -67,35 +72,38 @@ def _sluggish(arm_gain: float) -> Callable[[World], None]:
 _S = Group.SENSOR
 SENSOR_ROWS: tuple[Fault, ...] = (
     Fault("force sensor: not a number", sensor(SensorFault.NAN), STOPPED, SENSOR, 4, 60, _S,
-          needs=ARM),
+          needs=ARM | READING, takes=READING),
     Fault("force sensor: says invalid", sensor(SensorFault.INVALID), STOPPED, SENSOR, 4, 60, _S,
-          needs=ARM),
+          needs=ARM | READING, takes=READING),
     Fault("force sensor: silent", sensor(SensorFault.SILENT), STOPPED, SENSOR, 22, 80, _S,
-          needs=ARM),
+          needs=ARM | READING, takes=READING),
     Fault("force sensor: stuck", sensor(SensorFault.STUCK), STOPPED, SENSOR, 102, 160, _S,
-          needs=ARM),
+          needs=ARM | READING, takes=READING),
     Fault("force sensor: bias step -10 N", sensor(SensorFault.BIAS), STOPPED, SENSOR, 10, 60, _S,
-          needs=ARM),
+          needs=ARM | READING, takes=READING),
     Fault("force sensor: bias step -5 N", lie(_pushed(lambda z, t: z - 5.0)), STOPPED, SENSOR,
-          10, 60, _S, needs=ARM),
+          10, 60, _S, needs=ARM | READING, takes=READING),
     Fault("force sensor: bias step +5 N", lie(_pushed(lambda z, t: z + 5.0)), STOPPED, SENSOR,
-          10, 60, _S, needs=ARM),
+          10, 60, _S, needs=ARM | READING, takes=READING),
     Fault("force sensor: saturated", lie(_pushed(lambda z, t: FULL_SCALE_N)), STOPPED,
-          SENSOR | {Cause.FORCE_OVER_LIMIT}, 10, 60, _S, needs=ARM),
+          SENSOR | {Cause.FORCE_OVER_LIMIT}, 10, 60, _S, needs=ARM | READING, takes=READING),
     Fault("force sensor: reads zero", lie(_pushed(lambda z, t: 0.0)), STOPPED,
-          SENSOR, 10, 60, _S, needs=ARM),
+          SENSOR, 10, 60, _S, needs=ARM | READING, takes=READING),
     Fault("force sensor: late by 30 ms, true stamps", _delayed(True), STOPPED, SENSOR, 30, 90, _S,
-          needs=ARM),
+          needs=ARM | READING, takes=READING),
     Fault("force sensor: late by 30 ms, fresh stamps", _delayed(False), group=_S,
-          follows=Follows.OPEN, note="not noticed: only the force is judged"),
+          follows=Follows.OPEN, takes=READING, note="not noticed: only the force is judged"),
     Fault("force sensor: slow (5 Hz)", _sluggish(0.06), group=_S, follows=Follows.OPEN,
           note="not noticed: only the force is judged"),
     Fault("force sensor: bias step -3 N", lie(_pushed(lambda z, t: z - 3.0)), group=_S,
-          follows=Follows.OPEN, note="below what a contact can do: only the force is judged"),
+          follows=Follows.OPEN, takes=READING,
+          note="below what a contact can do: only the force is judged"),
     Fault("force sensor: drift -1 N/s", lie(_pushed(lambda z, t: z - t)), group=_S,
-          follows=Follows.OPEN, note="not noticed: the force grows as the reading falls"),
+          follows=Follows.OPEN, takes=READING,
+          note="not noticed: the force grows as the reading falls"),
     Fault("force sensor: half the gain", lie(_pushed(lambda z, t: 0.5 * z)), group=_S,
-          follows=Follows.OPEN, note="not noticed: only the force is judged"),
+          follows=Follows.OPEN, takes=READING, hides_force=0.5,
+          note="not noticed: only the force is judged, and every limit of it counts double"),
 )  # fmt: skip
 
 
@@ -161,12 +169,15 @@ POSE = frozenset({Cause.POSE_INVALID})
 ROGUE = frozenset({Invariant.I5, Invariant.I6})
 _A = Group.ARM
 ARM_ROWS: tuple[Fault, ...] = (
-    Fault("encoders frozen", _frozen_encoders, STOPPED, POSE, 110, 170, _A, needs=ARM),
-    Fault("pose jumps by 5 mm", lie(jumped), STOPPED, POSE, 10, 60, _A, needs=ARM),
+    Fault("encoders frozen", _frozen_encoders, STOPPED, POSE, 110, 170, _A, needs=ARM | SERVO,
+          takes=EYES, slow_detect_ms=math.inf),
+    Fault("pose jumps by 5 mm", lie(jumped), STOPPED, POSE, 10, 60, _A, needs=ARM | EYES),
     Fault("servo keeps sending after a release",
           together(_keeps_sending, lambda w: w.release_deadman()), LATCHED,
           frozenset({Cause.SERVO_IGNORES_PERMIT}), 52, 120, _A, blinds=ROGUE,
-          takes=SERVO, needs=SERVO, note="the release itself takes up to 12 ms to guard"),
+          takes=SERVO, needs=SERVO | HAND, slow_detect_ms=math.inf,
+          note="the release itself takes up to 12 ms to guard; what slides slower than 10 mm/s "
+          "passes for regulation"),
     Fault("servo runs away, 0.5 rad/s", order(_runaway(0.5)), LATCHED,
           frozenset({Cause.SPEED_OVER_PERMIT}), 40, 140, _A, blinds=ROGUE,
           takes=SERVO, needs=SERVO),
@@ -179,6 +190,7 @@ ARM_ROWS: tuple[Fault, ...] = (
     Fault("brakes fail at an emergency stop",
           together(_brakes_fail, lambda w: w.press_key(), sensor(SensorFault.INVALID)),
           frozenset({State.FAULT}), frozenset(), 40, 120, _A, brakes=True, needs=ARM,
+          slow_detect_ms=112, open_brakes=True,
           note="power is cut when braking is not seen within 20 ms"),
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from bench.faults.act import bursts, freeze, outage, profile, put, ramp
 from bench.faults.clock import StrangeClock
@@ -29,7 +30,7 @@ def _chance(name: str, **changes: float) -> Fault:
     return Fault(name, profile(**changes), follows=Follows.OPEN)
 
 
-LINK_ROWS: tuple[Fault, ...] = (
+_LINK_ROWS: tuple[Fault, ...] = (
     Fault("link cut, both ways", lambda w: w.cut_link(), HELD, AGE, 51, 100),
     Fault("link cut, up", lambda w: w.cut_link(down=False, video=False), HELD, AGE, 51, 100),
     Fault("link cut, down", lambda w: w.cut_link(up=False, video=False), HELD, AGE, 51, 100),
@@ -68,8 +69,11 @@ LINK_ROWS: tuple[Fault, ...] = (
     _harmless("corruption 1 %", corrupt=0.01),
     _chance("corruption 10 %", corrupt=0.10),
     Fault("one of two links lost", lambda w: w.lose_link(), frozenset({State.DEGRADED}),
-          frozenset({Cause.LINK_LOST}), 10, 0, follows=Follows.SLOWER),
+          frozenset({Cause.LINK_LOST}), 10, 0, follows=Follows.SLOWER,
+          needs=frozenset({"gateway"})),
 )  # fmt: skip
+LINK_ROWS = tuple(replace(fault, takes=frozenset({"link"})) for fault in _LINK_ROWS)
+"""What passes a link that is broken comes later, or never."""
 
 
 def _slow_source(fps: float) -> Callable[[World], None]:
@@ -93,7 +97,8 @@ def _foreign_picture(world: World) -> None:
 PICTURE = frozenset({Cause.PICTURE_STALE, Cause.PICTURE_FROZEN, Cause.LOOP_LATENCY})
 _OWN = Group.PICTURE
 PICTURE_ROWS: tuple[Fault, ...] = (
-    Fault("video cut", lambda w: w.cut_link(up=False, down=False), HELD, PICTURE, 150, 200, _OWN),
+    Fault("video cut", lambda w: w.cut_link(up=False, down=False), HELD, PICTURE, 150, 200, _OWN,
+          takes=frozenset({"media"})),
     Fault("video late by 60 ms", profile("video", delay_ms=60.0), HELD, PICTURE,
           350, 450, _OWN),
     Fault("picture frozen", put("source.frozen", True), HELD,
@@ -102,7 +107,7 @@ PICTURE_ROWS: tuple[Fault, ...] = (
           frozenset({Cause.PICTURE_FROZEN}), 100 + FRAME_MS + 5, 200, _OWN,
           note="a black picture is one that does not change"),
     Fault("wrong picture", _foreign_picture, HELD,
-          PICTURE | {Cause.FRAME_ID_INVALID}, 100, 150, _OWN),
+          PICTURE | {Cause.FRAME_ID_INVALID}, 100, 150, _OWN, needs=frozenset({"media"})),
     Fault("picture at 5 frames/s", _slow_source(5.0), HELD,
           PICTURE | {Cause.PICTURE_NOT_LIVE}, 150, 210, _OWN),
     Fault("one picture missing", freeze("source", 40), group=_OWN, follows=Follows.NOTHING),

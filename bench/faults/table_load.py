@@ -36,9 +36,10 @@ def _presses_on(command: ArmCommand, world: World, t_s: float) -> ArmCommand:
 LOAD_ROWS: tuple[Fault, ...] = (
     Fault("force rises by 250 N/s", lie(_rises), STOPPED,
           frozenset({Cause.FORCE_RATE_OVER_LIMIT}), 26, 90, Group.SENSOR,
-          needs=frozenset({"arm"}), note="as if somebody were hit"),
+          needs=frozenset({"arm", "reading"}), note="as if somebody were hit"),
     Fault("servo presses on at 50 mm/s", order(_presses_on), LATCHED,
           frozenset({Cause.CONTACT_POWER_OVER_LIMIT}), 600, 700, Group.ARM,
           blinds=frozenset({Invariant.I5, Invariant.I6}), takes=frozenset({"servo"}),
-          needs=frozenset({"servo"}), note="too slow for the speed check, stopped before 25 N"),
+          needs=frozenset({"servo", "reading"}),
+          note="too slow for the speed check, stopped before 25 N"),
 )  # fmt: skip

@@ -14,13 +14,14 @@ from safety.states import Cause, EventKind, State
 
 GUARD, SERVO = frozenset({"guard"}), frozenset({"servo"})
 GATEWAY, ARM, KEY = frozenset({"gateway"}), frozenset({"arm"}), frozenset({"key"})
+CONSOLE = frozenset({"console"})
 OVERRUN = frozenset({Cause.GUARD_OVERRUN})
 _OWN = Group.PROCESS
 
 
 def _stall(name: str, ms: float) -> Fault:
     """A stall that nothing may react to."""
-    takes = GUARD if name == "guard" else frozenset[str]()
+    takes = frozenset({name}) & (GUARD | GATEWAY)
     return Fault(f"{name} stalls for {ms:g} ms", freeze(name, ms), group=_OWN,
                  follows=Follows.NOTHING, takes=takes, gone_ms=ms)  # fmt: skip
 
@@ -30,9 +31,10 @@ PROCESS_ROWS: tuple[Fault, ...] = (
     Fault("gateway stalls for 200 ms", freeze("gateway", 200), HELD, LINK, 51, 100, _OWN,
           follows=Follows.PAUSE, takes=GATEWAY, gone_ms=200),
     _stall("gateway", 15),
-    Fault("console page hangs", put("page.hung", True), HELD, AGE, 51, 100, _OWN),
-    Fault("console page gone", pause("console"), HELD, AGE, 51, 100, _OWN),
-    Fault("console stalls for 300 ms", freeze("console", 300), HELD, AGE, 51, 100, _OWN),
+    Fault("console page hangs", put("page.hung", True), HELD, AGE, 51, 100, _OWN, takes=CONSOLE),
+    Fault("console page gone", pause("console"), HELD, AGE, 51, 100, _OWN, takes=CONSOLE),
+    Fault("console stalls for 300 ms", freeze("console", 300), HELD, AGE, 51, 100, _OWN,
+          takes=CONSOLE),
     _stall("console", 20),
     Fault("media stalls for 300 ms", together(freeze("source", 300), freeze("media", 300)), HELD,
           PICTURE | {Cause.MEDIA_LOST}, 150, 210, _OWN, takes=frozenset({"media"}), gone_ms=300),
@@ -123,7 +125,7 @@ PEOPLE_ROWS: tuple[Fault, ...] = (
     Fault("bedside key lost", put("site.bedside_input", False), HELD,
           frozenset({Cause.BEDSIDE_INPUT_LOST}), 10, 60, _WHO),
     Fault("pedal bounces", _bounce, HELD, frozenset({Cause.OPERATOR_RELEASE}), 51, 100, _WHO,
-          follows=Follows.PAUSE),
+          follows=Follows.PAUSE, needs=GATEWAY | CONSOLE | frozenset({"link"})),
     Fault("hand drops by 80 mm", _drop, group=_WHO, follows=Follows.OPEN,
           note="0.8 m/s: the arm follows at its speed limit, or stops"),
 )  # fmt: skip

@@ -20,6 +20,8 @@ SHORT_NS = 200 * MS
 SPEED_MAX_M_S = 0.15
 """Free speed limit, tolerance and the speed of regulation, with room for the filter."""
 STILL_RAD_S = 1e-6
+RESIDUE_RAD_S = 2e-3
+"""Less than 2 mm/s at the probe: what the law still orders while a lapsed servo comes to rest."""
 NEEDLE_STILL_M_S = 1e-4
 OPERATOR = mask(Cause.OPERATOR_RELEASE)
 _NUMBERS = tuple(
@@ -161,7 +163,8 @@ class Watch:
             self._fastest = 0.0
             return
         fastest = max(map(abs, command.qd_rad_s))
-        slows_down, self._fastest = report.lapsed and fastest <= self._fastest, fastest
+        slower = fastest <= max(self._fastest, RESIDUE_RAD_S)
+        slows_down, self._fastest = report.lapsed and slower, fastest
         valid = now_ns < permit.valid_until_ns and permit.kind != PermitKind.NONE
         if fastest > STILL_RAD_S and not (valid or report.yielding or slows_down):
             self._break(Invariant.I1, now_ns, f"drives under {permit.kind.name}")

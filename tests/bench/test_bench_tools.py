@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from bench import trace
 from bench.branch import BranchError, branch
 from bench.fault_table import table, worst
+from bench.faults.judge import problems
 from bench.faults.model import Outcome
-from bench.faults.run import problems
 from bench.faults.table import TABLE
 from bench.loop_cost import percentile
 from bench.trace import Row

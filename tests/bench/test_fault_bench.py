@@ -20,6 +20,7 @@ from bench.faults import braked, figures, gate, last
 from bench.faults.act import after
 from bench.faults.cases import SHARD, Wanted, plan
 from bench.faults.doc import page
+from bench.faults.judge import problems
 from bench.faults.model import Fault, Follows, Outcome
 from bench.faults.real import case as real
 from bench.faults.real import leftover
@@ -27,7 +28,7 @@ from bench.faults.real.cases import key_of
 from bench.faults.real.rig import NotMadeError
 from bench.faults.real.spec import RealSpec
 from bench.faults.real.table import REAL
-from bench.faults.run import problems, run_fault
+from bench.faults.run import run_fault
 from bench.faults.spec import Kind, Spec
 from bench.faults.stops import press
 from bench.faults.table import TABLE

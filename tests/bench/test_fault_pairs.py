@@ -9,8 +9,9 @@ import pytest
 from bench.branch import branch
 from bench.faults.act import Inject, outage, profile
 from bench.faults.clock import StrangeClock
+from bench.faults.judge import pair_problems
 from bench.faults.model import Outcome
-from bench.faults.run import pair_problems, run_pair
+from bench.faults.run import run_pair
 from bench.faults.table import TABLE
 from bench.faults.watch import Watch
 from bench.faults.worlds import scanning

@@ -13,8 +13,9 @@ import pytest
 
 from bench import trace
 from bench.branch import branch
+from bench.faults.judge import pair_problems, problems
 from bench.faults.model import Fault, Follows
-from bench.faults.run import pair_problems, problems, run_fault, run_pair
+from bench.faults.run import run_fault, run_pair
 from bench.faults.table import TABLE
 from bench.faults.virtual import draw
 from bench.faults.wall import tripwire
