@@ -94,7 +94,7 @@ SENSOR_ROWS: tuple[Fault, ...] = (
     Fault("force sensor: late by 30 ms, fresh stamps", _delayed(False), group=_S,
           follows=Follows.OPEN, takes=READING, note="not noticed: only the force is judged"),
     Fault("force sensor: slow (5 Hz)", _sluggish(0.06), group=_S, follows=Follows.OPEN,
-          note="not noticed: only the force is judged"),
+          takes=READING, note="not noticed: only the force is judged"),
     Fault("force sensor: bias step -3 N", lie(_pushed(lambda z, t: z - 3.0)), group=_S,
           follows=Follows.OPEN, takes=READING,
           note="below what a contact can do: only the force is judged"),
@@ -189,7 +189,7 @@ ARM_ROWS: tuple[Fault, ...] = (
           brakes=True),
     Fault("brakes fail at an emergency stop",
           together(_brakes_fail, lambda w: w.press_key(), sensor(SensorFault.INVALID)),
-          frozenset({State.FAULT}), frozenset(), 40, 120, _A, brakes=True, needs=ARM,
+          frozenset({State.FAULT}), frozenset(), 40, 120, _A, brakes=True, needs=ARM | EYES,
           slow_detect_ms=112, open_brakes=True,
           note="power is cut when braking is not seen within 20 ms"),
 )  # fmt: skip

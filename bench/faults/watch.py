@@ -20,8 +20,9 @@ SHORT_NS = 200 * MS
 SPEED_MAX_M_S = 0.15
 """Free speed limit, tolerance and the speed of regulation, with room for the filter."""
 STILL_RAD_S = 1e-6
-RESIDUE_RAD_S = 2e-3
-"""Less than 2 mm/s at the probe: what the law still orders while a lapsed servo comes to rest."""
+RESIDUE_RAD_S = 3e-3
+"""Less than 3 mm/s at the probe: one joint may still gain so much while a lapsed servo brings the
+probe to rest."""
 NEEDLE_STILL_M_S = 1e-4
 OPERATOR = mask(Cause.OPERATOR_RELEASE)
 _NUMBERS = tuple(
