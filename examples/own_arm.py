@@ -25,7 +25,7 @@ class PerfectArm(SampledArm):
 
     declares_simulated = True
     q_rad: tuple[float, ...] = START_RAD
-    now_ns, seq = CYCLE_NS, 1
+    now_ns, seq, braked = CYCLE_NS, 1, True
 
     def receive(self) -> tuple[int, ArmState]:
         """Measure: newest sample and its number."""
@@ -33,14 +33,14 @@ class PerfectArm(SampledArm):
         sample = replace(
             NO_ARM, stamp_ns=self.now_ns, q_rad=self.q_rad, qd_rad_s=(0.0,) * 7,
             base_p_probe_m=pose.base_p_tool_m, base_q_probe=to_quat(pose.base_rot_tool),
-            force_n=(0.0,) * 3, force_stamp_ns=self.now_ns, force_valid=True, braked=False,
+            force_n=(0.0,) * 3, force_stamp_ns=self.now_ns, force_valid=True, braked=self.braked,
         )  # fmt: skip
         return self.seq, self.keep(sample)
 
     def servo_jv(self, command: ArmCommand) -> ArmCommand:
-        """Move; what was asked for is what is done."""
-        moved = zip(self.q_rad, command.qd_rad_s, strict=True)
-        self.q_rad = tuple(q + qd * CYCLE_NS / 1e9 for q, qd in moved)
+        """Move as asked, or brake: guard wants to hear of closed brakes within 100 ms."""
+        self.braked, step_s = command.brake, 0.0 if command.brake else CYCLE_NS / 1e9
+        self.q_rad = tuple(map(lambda q, qd: q + qd * step_s, self.q_rad, command.qd_rad_s))
         self.now_ns, self.seq = self.now_ns + CYCLE_NS, self.seq + 1
         return command
 

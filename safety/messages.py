@@ -57,6 +57,7 @@ class ArmState:
     force_valid: bool
     powered: bool
     braked: bool
+    """Its brakes are closed. Guard wants to read it within 100 ms of the order."""
     enabled: bool
     """The box sees a valid answer to its challenge."""
     needle_depth_m: float

@@ -17,8 +17,9 @@ STEP_M = 0.003
 """A step beyond what the velocity explains: 6 m/s2 over `SPAN_NS` make 1.2 mm."""
 SPAN_NS = 20 * MS
 """Samples farther apart are not compared; a silent arm has its own cause."""
-ASKED_M_S = 0.005
-"""Servo asks for at least this speed."""
+ASKED_M_S = 0.002
+"""Servo asks for at least this speed: 0.2 mm in `STUCK_NS`, some 2e-4 rad at 0.8 m, many steps of
+an encoder. (At 5 mm/s a regulated arm crept on at 4.4 mm/s behind frozen joints, unnoticed.)"""
 STUCK_NS = 100 * MS
 """As for the force sensor: identical readings for so long are no readings."""
 

@@ -21,8 +21,8 @@ MS = 1_000_000
 BRAKING_DROP_M_S = 0.005
 """A drop of the speed by this much shows that the arm brakes (above velocity noise)."""
 BRAKE_SAID_NS = 100 * MS
-"""The arm itself must say by then that its brakes are closed: a slow arm shows no drop of speed
-(the time by which power has to be cut when a brake fails, docs/limits.md)."""
+"""The arm itself must say by then that its brakes are closed: a slow arm shows no drop of speed.
+(A stop has to be over by then, else power is cut: `stop_done_ms`, docs/limits.md S6.)"""
 JOINT_DRIFT_RAD = 0.05
 """Drift of any joint at rest (the UR safety controller's standstill limit)."""
 REGULATE_DRIFT_FACTOR = 2.0

@@ -4,9 +4,11 @@ Outages that cover 0.01 % of the time come a few times an hour, so nobody waits 
 is measured is the chance that an outage of a given length stops the arm: each is done to a copy of
 a scanning world, at a random phase. That chance, over the exponential lengths of a link's outages
 and times how often they come, makes the stops per hour. With two independent links only what their
-outages have in common counts: two exponential lengths of mean m overlap for an exponential time of
-mean m/2, and 2 m times the squared rate as often. (Alternating renewal processes; Trivedi 2002,
-"Probability and Statistics with Reliability, Queuing and Computer Science Applications", 8.)
+outages have in common counts. Each link is gone for a share of m times its rate, and meanwhile an
+outage of the other begins at that rate: common outages begin 2 m times the squared rate as often.
+Exponential lengths have no memory, so what both still last is the shorter of two of mean m, which
+is exponential of mean m/2. Outages are taken one at a time: several within a minute share bucket
+and short HOLDs, and are not in these figures.
 """
 
 from __future__ import annotations
@@ -88,7 +90,7 @@ def measure(spec: Spec) -> Measured:
 
 NOTES = (
     "jitter alone is not counted; teleop bench watchdog counts stops on whole networks",
-    "several outages within seconds share the bucket; at these rates that is rarer by a hundred",
+    "outages are taken one at a time: what several within a minute do together is not in here",
 )
 
 

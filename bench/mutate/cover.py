@@ -113,7 +113,7 @@ def cover(root: Path, out: Path) -> Cover:
     return found
 
 
-def test_files(root: Path) -> list[str]:
+def safety_tests(root: Path) -> list[str]:
     """Safety tests that take part."""
     files = sorted((root / "tests" / "safety").glob("test_*.py"))
     return [str(file) for file in files if file.name != LEFT_OUT]
@@ -125,7 +125,7 @@ def main() -> int:
     measure = coverage.Coverage(data_file=None, source=[str(root / "safety")], config_file=False)
     measure.start()
     recorder = _Recorder(root, measure, out, sys.argv[3])
-    return int(pytest.main([*OPTIONS, *test_files(root)], plugins=[recorder]))
+    return int(pytest.main([*OPTIONS, *safety_tests(root)], plugins=[recorder]))
 
 
 if __name__ == "__main__":

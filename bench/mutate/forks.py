@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.mutate.child import CPU_S, HarnessError, Outcome, Verdict
-from bench.mutate.cover import Cover, test_files
+from bench.mutate.cover import Cover, safety_tests
 from bench.mutate.mutants import Mutant, code
 from bench.mutate.patch import patch
 
@@ -112,5 +112,5 @@ def run_forks(
 ) -> None:
     """Collect the tests in this process, then run each mutant in a fork of it."""
     forks = Forks(root, cover, mutants, report, quick)
-    if ended := pytest.main([*SILENT, *test_files(root)], plugins=[forks]):
+    if ended := pytest.main([*SILENT, *safety_tests(root)], plugins=[forks]):
         raise HarnessError(f"pytest ended: {ended!r}")

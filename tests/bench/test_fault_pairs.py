@@ -89,6 +89,22 @@ def begun() -> Iterator[tuple[World, Watch]]:
     world.close()
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "gap_s"),
+    [("encoders frozen", "bedside stop, key", 0.0132),
+     ("consent withdrawn", "brakes fail at an emergency stop", 0.0735)],
+)  # fmt: skip
+def test_an_arm_that_was_slowed_by_a_stop_does_not_creep_on(
+    first: str, second: str, gap_s: float, begun: tuple[World, Watch]
+) -> None:
+    world, watch = begun
+    one, two = NAMED[first], NAMED[second]
+    outcome = branch(world, lambda copy: run_pair(copy, watch, one, two, gap_s))
+    assert pair_problems(outcome, one, two, 2.0) == []
+    assert outcome.end_mm_s < 1.0
+    assert "FAULT" in outcome.seen
+
+
 @pytest.mark.parametrize("harmless", ["jitter 2 ms", "link gone for 20 ms", "random loss 1 %"])
 def test_a_harmless_fault_does_not_hide_a_cut_video(
     harmless: str, begun: tuple[World, Watch]

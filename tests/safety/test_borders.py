@@ -20,7 +20,7 @@ from safety.enable import answer
 from safety.limits import Limits
 from safety.machine import Machine
 from safety.messages import FRAME_BYTES
-from safety.pose import STEP_M
+from safety.pose import ASKED_M_S, STEP_M, STUCK_NS, PoseWatch
 from safety.states import Authenticity, Cause, Contact, EventKind, Instrument, PermitKind, State
 from safety.supervise import BRAKE_SAID_NS, MotionWatch
 from safety.transitions import mask
@@ -390,6 +390,21 @@ def test_the_session_whose_key_came_longest_ago_is_forgotten_first() -> None:
     ring.put(record(MAX_SESSIONS + 1, KEY))
     assert ring.judge(frame(1, KEY)) == Authenticity.GENUINE
     assert ring.judge(frame(2, KEY)) == Authenticity.NO_KEY
+
+
+@pytest.mark.parametrize(
+    ("asked_m_s", "stuck"), [(ASKED_M_S, True), (ASKED_M_S - 1e-6, False), (0.0, False)]
+)
+def test_joints_that_read_the_same_are_stuck_while_motion_is_asked_for(
+    asked_m_s: float, stuck: bool
+) -> None:
+    watch, found = PoseWatch(), []
+    for ms in range(0, 120, 2):
+        now = T0 + ms * MS
+        found.append(watch.implausible(arm_state(now), asked_m_s, now))
+    assert any(found) is stuck
+    if stuck:
+        assert found.index(True) * 2 * MS == STUCK_NS
 
 
 # --- brakes

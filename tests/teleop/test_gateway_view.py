@@ -115,5 +115,5 @@ def test_due_skips_what_it_missed() -> None:
 
 def test_a_period_of_one_tick_stays_one_when_the_first_was_late() -> None:
     due = Due(4 * MS)
-    late_us = (900, 100, 0, 700, 50, 0, 0, 400)
-    assert all(due(tick * 4 * MS + late * 1000) for tick, late in enumerate(late_us))
+    start_ns, late_us = 10_000 * MS, (900, 100, 0, 700, 50, 0, 0, 400)
+    assert all(due(start_ns + tick * 4 * MS + late * 1000) for tick, late in enumerate(late_us))

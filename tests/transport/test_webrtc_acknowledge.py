@@ -118,9 +118,12 @@ def test_an_answer_that_waits_ends_with_the_connection(end: str) -> None:
     run(scenario())
 
 
-def test_an_association_that_works_otherwise_is_refused() -> None:
+@pytest.mark.parametrize("name", acknowledge.PLACES)
+def test_an_association_that_works_otherwise_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sctp: Any = Fake()
-    del sctp._sack_misordered
+    monkeypatch.delattr(Fake if hasattr(Fake, name) else sctp, name)
     with pytest.raises(acknowledge.AcknowledgeError):
         acknowledge.delay(sctp)
 

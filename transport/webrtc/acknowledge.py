@@ -15,7 +15,9 @@ from aiortc.rtcsctptransport import RTCSctpTransport
 DELAY_S = 0.01
 """Far below the 500 ms that the RFC allows, and below a round trip on most links."""
 EVERY = 2
-PLACES = ("_send_sack", "_sack_needed", "_sack_misordered", "_sack_duplicates")
+PLACES = (
+    "_send_sack", "_sack_needed", "_sack_misordered", "_sack_duplicates", "_association_state",
+)  # fmt: skip
 
 
 class AcknowledgeError(RuntimeError):
@@ -67,8 +69,8 @@ class _Delayed:
 
 def delay(sctp: RTCSctpTransport) -> None:
     """Install it, once. Raises AcknowledgeError when aiortc has no such place."""
-    if isinstance(sctp._send_sack, _Delayed):
-        return
     if not all(hasattr(sctp, name) for name in PLACES):
         raise AcknowledgeError("aiortc has no RTCSctpTransport._send_sack of the known kind")
+    if isinstance(sctp._send_sack, _Delayed):
+        return
     sctp._send_sack = _Delayed(sctp)  # type: ignore[method-assign]
