@@ -16,7 +16,13 @@ MS = 1_000_000
 DROP_M_S = 0.005
 """A drop by this much shows that the slide is being stopped (above velocity noise)."""
 SLIDE_M_S = 0.01
-"""Faster across the axis than this is no regulation: breathing moves the skin by 2 to 3 mm/s."""
+"""Faster across the axis than this is no regulation: breathing moves the skin by 2 to 3 mm/s.
+What slides slower is noticed by its path (`REGULATE_DRIFT_FACTOR` of safety/supervise.py)."""
+
+
+def _begin_ms(limits: Limits) -> float:
+    """Servo counts as alive for `servo_silent_ms`; it may begin to stop that late."""
+    return max(limits.brake_seen_ms, limits.servo_silent_ms) + limits.v_over_ms
 
 
 @dataclass(slots=True)
@@ -37,18 +43,20 @@ class SlideWatch:
             self.since_ns, self.from_m_s = now_ns, across_m_s
             self.seen, self.over_since_ns = False, 0
 
+    def over(self, now_ns: int, limits: Limits) -> bool:
+        """The stop that was ordered has to be over by now."""
+        since_ms = (now_ns - self.since_ns) / MS
+        return self.since_ns > 0 and since_ms > _begin_ms(limits) + limits.stop_done_ms
+
     def slides(self, across_m_s: float, now_ns: int, limits: Limits) -> bool:
         """The probe goes on sliding although it must not (NaN slides)."""
         if self.since_ns == 0:
             return False
-        # Servo counts as alive for `servo_silent_ms`; it may begin that late.
-        begin_ms = max(limits.brake_seen_ms, limits.servo_silent_ms) + limits.v_over_ms
-        since_ms = (now_ns - self.since_ns) / MS
         if not self.seen:
             self.seen = across_m_s <= max(DROP_M_S, self.from_m_s - DROP_M_S)
             if not self.seen:
-                return since_ms > begin_ms
-        if since_ms <= limits.stop_done_ms + begin_ms or across_m_s <= SLIDE_M_S:
+                return (now_ns - self.since_ns) / MS > _begin_ms(limits)
+        if not self.over(now_ns, limits) or across_m_s <= SLIDE_M_S:
             self.over_since_ns = 0
             return False
         if self.over_since_ns == 0:

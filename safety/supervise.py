@@ -94,7 +94,7 @@ class MotionWatch:
             self.turn_rad_s = math.hypot(*arm.base_w_probe_rad_s)
             axis = probe_axis(arm.base_q_probe)
             self.across_m_s = across(arm.base_v_probe_m_s, axis)
-            causes = self._speed(now_ns, limits) | self._drift(arm, axis, limits)
+            causes = self._speed(now_ns, limits) | self._drift(arm, axis, now_ns, limits)
             if self.slide.slides(self.across_m_s, now_ns, limits):
                 causes |= mask(Cause.SERVO_IGNORES_PERMIT)
         return causes | self._brakes(arm, fresh, now_ns, limits)
@@ -132,10 +132,11 @@ class MotionWatch:
             self.across_m_s <= limits.stop_speed_m_s
         )
 
-    def _drift(self, arm: ArmState, axis: Vec3, limits: Limits) -> int:
+    def _drift(self, arm: ArmState, axis: Vec3, now_ns: int, limits: Limits) -> int:
         p, r = arm.base_p_probe_m, self.rest_p_m
         if not self.rest_set:
-            if self.at_rest(limits):
+            # What goes on slowly when a stop has to be over never comes to rest: its path counts.
+            if self.at_rest(limits) or self.slide.over(now_ns, limits):
                 self.rest_p_m, self.rest_q_rad, self.rest_set = p, arm.q_rad, True
             return 0
         moved = (p[0] - r[0], p[1] - r[1], p[2] - r[2])

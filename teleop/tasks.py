@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+AGAIN_S = 5.0
+"""A library that loses a cancellation (`asyncio.wait_for` before Python 3.12) gets it again, later
+than whatever ends properly needs for it."""
+
 
 async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
     """Cancel tasks and wait until they have let go of what they held.
@@ -14,6 +18,9 @@ async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
     looked at by its owner while it runs, not here.
     """
     ending = list(tasks)
-    for task in ending:
-        task.cancel()
+    pending = set(ending)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=AGAIN_S)
     await asyncio.gather(*ending, return_exceptions=True)

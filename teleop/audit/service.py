@@ -110,7 +110,8 @@ class AuditService:
         looks = 0
         while not life.ended.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(life.ended.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):
+                    await life.ended.wait()
             self._look()
             looks += 1
             if looks % STORE_EVERY == 0:

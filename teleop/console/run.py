@@ -109,7 +109,8 @@ async def _until_done(
     start_s = asyncio.get_running_loop().time()
     while not leave.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(leave.wait(), LINE_S)
+            async with asyncio.timeout(LINE_S):
+                await leave.wait()
         session.check()
         _tell(session, words, show)
         show.status(line_of(session, words), session.status())

@@ -77,7 +77,8 @@ class KeysLine(Line):
         try:
             if not self._write(wanted):
                 return None
-            return await asyncio.wait_for(waiting, SIGN_S)
+            async with asyncio.timeout(SIGN_S):
+                return await waiting
         except TimeoutError:
             self._notes.write("not_signed", session=session.number)
             return None

@@ -129,7 +129,8 @@ class MediaLink:
         self._pending[peer] = waiting
         self._write({"op": "offer", "peer": peer, "sdp": sdp, "address": address})
         try:
-            return await asyncio.wait_for(waiting, ANSWER_TIMEOUT_S)
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                return await waiting
         except TimeoutError:
             raise MediaError("media did not answer") from None
         finally:

@@ -104,14 +104,16 @@ class MediaApp:
 
     async def _pause(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._done.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._done.wait()
         except TimeoutError:
             return
 
     async def _leave(self) -> None:
         await self._control.stop()
         with contextlib.suppress(TimeoutError):  # a viewer that does not answer is left alone
-            await asyncio.wait_for(self._peers.close_all(), LEAVE_S)
+            async with asyncio.timeout(LEAVE_S):
+                await self._peers.close_all()
         await asyncio.to_thread(self._producer.stop, LEAVE_S)
         self._notes.write("end", failure=str(self.failure) if self.failure else "")
         self._notes.close()

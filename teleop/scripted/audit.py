@@ -79,7 +79,8 @@ class AuditTalk:
     async def _next_text(self) -> str:
         """What the robot says within a second; empty: nothing."""
         try:
-            return await asyncio.wait_for(self._texts.get(), STORE_S)
+            async with asyncio.timeout(STORE_S):
+                return await self._texts.get()
         except TimeoutError:
             return ""
 

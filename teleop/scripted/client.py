@@ -181,7 +181,8 @@ class PageClient:
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
                 ssl=door.trust,
             )
-            self.welcome = await asyncio.wait_for(self._handshake(door.code), JOIN_TIMEOUT_S)
+            async with asyncio.timeout(JOIN_TIMEOUT_S):
+                self.welcome = await self._handshake(door.code)
         except aiohttp.ServerFingerprintMismatch as error:
             raise GatewayError(
                 f"{self.role.value}: {origin} shows another certificate than its address names: "
@@ -273,7 +274,8 @@ class PageClient:
         nonce = self._nonce
         await self.send(self._proven(offer))
         try:
-            answer = await asyncio.wait_for(future, ANSWER_TIMEOUT_S)
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                answer = await future
             self._check(nonce, offer, answer)
             return answer
         except TimeoutError as error:

@@ -100,7 +100,8 @@ class Lane:
             offer = Offer("command", await data.offer(), self.number)
             answer = await self._page.exchange(offer)
             await data.accept(answer.sdp)
-            await asyncio.wait_for(data.opened(), OPEN_TIMEOUT_S)
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                await data.opened()
         except BaseException:
             await data.close()
             raise

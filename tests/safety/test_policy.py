@@ -1130,6 +1130,21 @@ def test_an_arm_that_creeps_in_hold_is_caught() -> None:
     assert not rig.out.enable.power
 
 
+@pytest.mark.parametrize("creep_m_s", [0.0022, 0.0049, 0.0099])
+def test_a_servo_that_never_comes_quite_to_rest_is_caught_by_its_path(creep_m_s: float) -> None:
+    rig = active()
+    rig.speed = 0.02
+    rig.run(0.02)
+    rig.release()
+    rig.until(lambda out: out.report.state == State.HOLD, 0.05)
+    rig.speed = creep_m_s
+    x_m = rig.arm.base_p_probe_m[0]
+    rig.until(lambda out: out.report.state == State.FAULT, 1.2)
+    assert rig.report.first_out == Cause.STANDSTILL_VIOLATED
+    # 2 mm (REGULATE_DRIFT_FACTOR) after the 130 ms in which a stop has to be over.
+    assert rig.arm.base_p_probe_m[0] - x_m < 0.002 + 0.14 * creep_m_s
+
+
 def test_brakes_that_do_not_close_cost_the_power() -> None:
     rig = active()
     rig.speed = 0.05

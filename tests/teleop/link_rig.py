@@ -18,6 +18,7 @@ from teleop.config import Link
 from teleop.gateway.command import CommandPeers
 from teleop.scripted.lane import Hearing, Lane
 from teleop.scripted.repeat import RepeatTimer
+from teleop.tasks import end_tasks
 from transport.local.clock import now_ns
 from transport.multilink import LinkQuality
 from transport.schema import HEARTBEAT, Answer, Offer
@@ -106,10 +107,9 @@ class Rig:
     async def stop(self) -> None:
         """End everything; an error of a part shows here."""
         self.repeat.cancel()
+        await end_tasks(self._tasks)
         for task in self._tasks:
-            task.cancel()
-        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
-            assert isinstance(outcome, asyncio.CancelledError), outcome
+            assert task.cancelled(), task
         for lane in self.lanes:
             await lane.close()
         await self.peers.close()

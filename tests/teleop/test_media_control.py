@@ -78,7 +78,11 @@ def talk(folder: Path, talker: Talk) -> Any:
             writer.close()
             await server.stop()
 
-    return asyncio.run(asyncio.wait_for(run(), 60))
+    async def bounded() -> Any:
+        async with asyncio.timeout(60):
+            return await run()
+
+    return asyncio.run(bounded())
 
 
 def damaged(seed: int) -> bytes:

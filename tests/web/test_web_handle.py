@@ -91,6 +91,29 @@ def test_a_picture_counts_as_seen_when_it_was_drawn(browser: Browser, served: Se
 
 
 @pytest.mark.browser
+def test_a_typed_mark_that_was_not_sent_stays_in_its_field(
+    browser: Browser, served: Served
+) -> None:
+    first, second = browser.new_page(), browser.new_page()
+    first.goto(served.window.url)
+    wait_until(lambda: served.window.watched, "the page is heard")
+    served.call(served.window.tell(STATUS))
+    expect(first.locator("#mark")).to_be_visible()
+    second.goto(served.window.url)  # a window speaks with one page: the first one is hung up
+    expect(first.locator("#link")).to_have_attribute("data-ok", "false")
+    first.locator("#mark-input").fill("0421")
+    first.locator("#mark-input").press("Enter")
+    expect(first.locator("#mark-input")).to_have_value("0421")
+    served.call(served.window.tell(STATUS))
+    second.locator("#mark-input").fill("0422")
+    second.locator("#mark-input").press("Enter")
+    expect(second.locator("#mark-input")).to_have_value("")
+    assert wait_until(lambda: served.events, "the answer") == [("MARK_ANSWER", 422)]
+    first.close()
+    second.close()
+
+
+@pytest.mark.browser
 def test_other_pages_cannot_speak_with_the_window(browser: Browser, served: Served) -> None:
     page = browser.new_page()
     page.goto("about:blank")
