@@ -28,13 +28,23 @@ GATE_S = 1.0
 
 
 def select(cases: Sequence[Case], only: Sequence[str]) -> list[Case]:
-    """Cases whose key contains one of the words. UsageError when nothing is left."""
+    """Cases whose key has one of the words. UsageError when nothing is left.
+
+    A word that is a whole part of a key stands for these only: `loop` is not `loopback`.
+    """
     keys = [case.key for case in cases]
     assert len(set(keys)) == len(keys), "case keys are unique"
-    chosen = [case for case in cases if not only or any(word in case.key for word in only)]
+    tests = [_matcher(word, keys) for word in only]
+    chosen = [case for case in cases if not only or any(test(case.key) for test in tests)]
     if not chosen:
         raise UsageError(f"no case matches {' '.join(only)}; there are: {' '.join(keys)}")
     return chosen
+
+
+def _matcher(word: str, keys: Sequence[str]) -> Callable[[str], bool]:
+    if any(word in key.split("-") for key in keys):
+        return lambda key: word in key.split("-")
+    return lambda key: word in key
 
 
 def _folder(bench: Bench, common: Common) -> store.RunFolder:

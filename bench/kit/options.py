@@ -32,7 +32,7 @@ Quick = Annotated[
 ]
 Only = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="WORD", help="Only cases whose key contains WORD (repeat it)."),
+    typer.Option("--only", metavar="WORD", help="Only cases with WORD in their key (repeat it)."),
 ]
 Jobs = Annotated[
     int,

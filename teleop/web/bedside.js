@@ -24,6 +24,7 @@ import { StatePanel, alarmName, guardSilent, pathAlarm } from "./ui/state.js";
 
 const PATH_MS = 350; // Status comes every 50 ms; said within 500 ms with a tick of 100 ms.
 const PAUSE_S = 30;
+const NEWS = ["state", "first_out", "step", "alarm"]; // Shown at once; the rest with the next tick.
 const NO_PEERS = { console: false, observers: 0, lease_session: 0, lease_wanted_by: 0 };
 
 class Bedside {
@@ -35,6 +36,7 @@ class Bedside {
     this.telemetry = null;
     this.statusAt = -Infinity;
     this.beats = 0;
+    this.said = "";
     this.state = new StatePanel();
     this.path = new PathWatch();
     this.latency = new LatencyPanel($("latency-rows"));
@@ -76,6 +78,9 @@ class Bedside {
     this.room.telemetry = telemetry;
     this.latency.add(telemetry, this.statusAt);
     this.events.follow(telemetry);
+    const news = NEWS.map((name) => telemetry[name]).join();
+    if (news === this.said) return;
+    this.said = news;
     this.render();
   }
 

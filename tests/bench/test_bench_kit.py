@@ -184,6 +184,9 @@ def test_selection_names_what_there_is() -> None:
     cases = [Case("alpha-1", ""), Case("alpha-2", ""), Case("beta", "")]
     assert [c.key for c in select(cases, ("alpha",))] == ["alpha-1", "alpha-2"]
     assert len(select(cases, ())) == 3
+    parts = [Case("loop-native", ""), Case("ours-loopback", ""), Case("ours-5g", "")]
+    assert [c.key for c in select(parts, ("loop",))] == ["loop-native"]
+    assert [c.key for c in select(parts, ("loopb", "5g"))] == ["ours-loopback", "ours-5g"]
     with pytest.raises(UsageError, match="alpha-1 alpha-2 beta"):
         select(cases, ("gamma",))
 

@@ -202,7 +202,8 @@ def _press(
     while now_ns() < end and felt <= 0.5 and process.poll() is None:
         newest = hands.read()
         hand = newest[1] if newest else None
-        down = hand is not None and hand.cycle > 50
+        # A pause of this process ends what is driven: let go now and then, and press again.
+        down = hand is not None and (hand.deadman or hand.cycle % 400 > 50)
         person.write(SimPerson(down, 2.0, 0.03 if hand is not None and hand.deadman else 0.0))
         contact = hand is not None and hand.p_m[2] > 0.003
         robot.write(

@@ -38,11 +38,29 @@ export function fixed(value, decimals = 1) {
   return Number.isFinite(value) ? value.toFixed(decimals) : "–";
 }
 
+// Asking an element for its size makes the browser lay out the page there and then, many times a
+// second; an observer is told the size when it changes.
+const sizes = new WeakMap();
+const observer = new ResizeObserver((entries) => {
+  for (const { target, contentRect } of entries) {
+    sizes.set(target, { width: contentRect.width, height: contentRect.height });
+  }
+});
+
+function sizeOf(canvas) {
+  if (!sizes.has(canvas)) {
+    sizes.set(canvas, { width: canvas.clientWidth, height: canvas.clientHeight });
+    observer.observe(canvas);
+  }
+  return sizes.get(canvas);
+}
+
 /** Make a canvas' pixels match its size on screen; true when it changed (and was cleared). */
 export function fitCanvas(canvas) {
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
-  const width = Math.round(canvas.clientWidth * ratio);
-  const height = Math.round(canvas.clientHeight * ratio);
+  const size = sizeOf(canvas);
+  const width = Math.round(size.width * ratio);
+  const height = Math.round(size.height * ratio);
   if (canvas.width === width && canvas.height === height) return false;
   canvas.width = width;
   canvas.height = height;
