@@ -99,6 +99,25 @@ def test_what_ends_consent_with_the_picture_ends_the_proof_of_a_view(
     assert (kept.consent.given_ns > 0, kept.mark.ok) == (True, True), "it may still resume"
 
 
+@pytest.mark.parametrize(("state", "cause", "proven"), [
+    (State.SAFE_STOP, Cause.MEDIA_LOST, False), (State.LOCAL, Cause.MEDIA_LOST, False),
+    (State.SAFE_STOP, Cause.CONSOLE_STOP, True), (State.HOLD, Cause.MEDIA_LOST, True),
+    (State.ARMED, Cause.MEDIA_LOST, True),
+])  # fmt: skip
+def test_where_nobody_can_go_on_a_lost_picture_ends_the_proof(
+    state: State, cause: Cause, proven: bool
+) -> None:
+    assert go(memory(State.ACTIVE), state, mask(cause)).mark.ok is proven
+
+
+def test_without_a_consent_nothing_ends_with_it() -> None:
+    m = memory(State.HOLD)
+    m.consent.revoke()
+    assert go(m, State.HOLD, latched=mask(Cause.MEDIA_LOST)).mark.ok
+    late = memory(State.ACTIVE)
+    assert go(late, State.ACTIVE, allowed=True).consent.given_ns == T0 - S, "given in ARMED only"
+
+
 @pytest.mark.parametrize("state", [State.SAFE_STOP, State.FAULT, State.ESTOP, State.LOCAL])
 def test_a_plan_ends_with_every_stop_and_with_hand_guiding(state: State) -> None:
     assert go(memory(State.ACTIVE), state).needle.plan == NeedlePlan.NONE
@@ -138,6 +157,7 @@ def test_ramps_begin_with_an_engagement_and_with_a_recovery() -> None:
     assert go(slow, State.ACTIVE).recovered_ns == T0
     assert slow.engaged_ns == 0
     assert go(memory(State.ARMED), State.ACTIVE).recovered_ns == 0
+    assert go(memory(State.DEGRADED), State.HOLD).recovered_ns == 0
 
 
 def test_a_hold_from_motion_remembers_the_hand() -> None:
@@ -148,6 +168,9 @@ def test_a_hold_from_motion_remembers_the_hand() -> None:
     armed = memory(State.ARMED)
     armed.deadman.edges = 9
     assert go(armed, State.HOLD).deadman.hold_edges == 0
+    latched = memory(State.ACTIVE)
+    latched.deadman.edges = 9
+    assert go(latched, State.SAFE_STOP).deadman.hold_edges == 0
 
 
 @pytest.mark.parametrize(

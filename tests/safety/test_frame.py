@@ -4,6 +4,7 @@ import dataclasses
 import math
 import random
 import struct
+import zlib
 
 import pytest
 
@@ -65,9 +66,50 @@ def test_thousands_of_random_byte_strings_are_refused() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("field", ["force_ref_n", "needle_v_m_s", "hand_p_m", "hand_r_rad"])
 def test_a_number_that_is_not_finite_is_refused(field: str, value: float) -> None:
-    bad = (0.0, value, 0.0) if field.startswith("hand") else value
-    with pytest.raises(FrameError, match="finite"):
-        frame.unpack(frame.pack(dataclasses.replace(EXAMPLE, **{field: bad})))  # type: ignore[arg-type]
+    three = [(value, 0.0, 0.0), (0.0, value, 0.0), (0.0, 0.0, value)]
+    for bad in three if field.startswith("hand") else [value]:
+        with pytest.raises(FrameError, match="finite"):
+            frame.unpack(frame.pack(dataclasses.replace(EXAMPLE, **{field: bad})))  # type: ignore[arg-type]
+
+
+def resealed(packed: bytes, at: int, value: int) -> bytes:
+    """One byte changed by somebody who knows how to compute the CRC."""
+    end = frame.FRAME_BYTES - 20
+    body = packed[:at] + bytes((value,)) + packed[at + 1 : end]
+    return body + zlib.crc32(body).to_bytes(4, "little") + packed[end + 4 :]
+
+
+@pytest.mark.parametrize(("at", "value", "said"), [
+    (0, 0x47, "magic 0x5547 version 1 type 1 unknown"),
+    (2, 2, "magic 0x5546 version 2 type 1 unknown"),
+    (3, 3, "magic 0x5546 version 1 type 3 unknown"),
+])  # fmt: skip
+def test_another_kind_of_frame_is_refused_by_name(at: int, value: int, said: str) -> None:
+    packed = frame.pack(EXAMPLE)
+    assert frame.unpack(resealed(packed, 2, 1)) == EXAMPLE
+    with pytest.raises(FrameError, match=f"^{said}$"):
+        frame.unpack(resealed(packed, at, value))
+
+
+@pytest.mark.parametrize(("flags", "deadman", "clutch", "handle", "touch"), [
+    (0, False, False, False, -1), (1, True, False, False, -1), (2, False, True, False, -1),
+    (4, False, False, True, -1), (8, False, False, False, 0), (8 + 32, False, False, False, 2),
+    (48, False, False, False, -1), (15 + 48 + 64, True, True, True, 3),
+])  # fmt: skip
+def test_flags(flags: int, deadman: bool, clutch: bool, handle: bool, touch: int) -> None:
+    f = dataclasses.replace(EXAMPLE, flags=flags)
+    assert (f.deadman, f.clutch, f.handle, f.touch_echo) == (deadman, clutch, handle, touch)
+    command = frame.command_of(f)
+    assert (command.deadman, command.clutch) == (deadman, clutch)
+    assert (command.handle, command.touch_echo) == (handle, touch)
+
+
+def test_a_speed_beyond_the_wire_is_its_largest() -> None:
+    f = dataclasses.replace(EXAMPLE, hand_v_m_s=(1.0, -1.0, 0.32767), hand_w_rad_s=(9.0, -9.0, 0.0))
+    v, w = frame.unpack(frame.pack(f)).hand_v_m_s, frame.unpack(frame.pack(f)).hand_w_rad_s
+    assert v == pytest.approx((0.32767, -0.32767, 0.32767))
+    assert w == pytest.approx((3.2767, -3.2767, 0.0))
+    assert frame.place_of(frame.pack(f)) == (f.session, f.epoch, f.seq)
 
 
 def test_the_table_of_fields_is_the_layout() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from safety.frame import SafetyFrame, pack
-from safety.gate import Gate, Rejection, command
+from safety.gate import TINY, Gate, Rejection, command
 from safety.limits import Limits, limits_hash
 from safety.memory import COMMAND
 from safety.stamps import Echo, StampTable
@@ -177,3 +177,31 @@ def test_denormals_do_not_reach_servo() -> None:
     assert out.hand_p_m == (0.0, 0.0, 0.25)
     assert (out.force_ref_n, out.needle_v_m_s) == (0.0, 0.0)
     assert COMMAND.unpack(COMMAND.pack(out)) == out
+
+
+@pytest.mark.parametrize(("change", "good"), [
+    ({"hand_p_m": (20.0, 0.0, 0.0)}, True), ({"hand_p_m": (20.001, 0.0, 0.0)}, False),
+    ({"hand_r_rad": (0.0, -20.0, 0.0)}, True), ({"hand_r_rad": (0.0, -20.001, 0.0)}, False),
+    ({"force_ref_n": 0.0}, True), ({"force_ref_n": 0.5}, True), ({"force_ref_n": -0.001}, False),
+    ({"force_ref_n": 100.0}, True), ({"force_ref_n": 100.001}, False),
+    ({"needle_v_m_s": 1.0}, True), ({"needle_v_m_s": -1.001}, False),
+])  # fmt: skip
+def test_the_borders_of_what_a_console_can_mean(change: dict[str, object], good: bool) -> None:
+    found = judge(pack(replace(GOOD, **change)))  # type: ignore[arg-type]
+    assert isinstance(found, SafetyFrame) is good
+    assert good or found == Rejection.IMPLAUSIBLE
+
+
+def test_what_is_tiny_is_nothing_and_what_is_at_the_cap_is_not_clamped() -> None:
+    tiny = replace(
+        GOOD, force_ref_n=TINY, needle_v_m_s=-TINY, hand_p_m=(TINY, -TINY, 2 * TINY),
+        hand_r_rad=(0.0, TINY, -2 * TINY),
+    )  # fmt: skip
+    found, clamps = command(tiny, LIMITS)
+    assert (found.force_ref_n, found.needle_v_m_s, clamps) == (0.0, 0.0, Clamp.NONE)
+    assert (found.hand_p_m, found.hand_r_rad) == ((0.0, 0.0, 2 * TINY), (0.0, 0.0, -2 * TINY))
+    just = replace(GOOD, force_ref_n=LIMITS.force_cap_n, needle_v_m_s=-LIMITS.needle_v_m_s)
+    found, clamps = command(just, LIMITS)
+    assert (found.force_ref_n, found.needle_v_m_s, clamps) == (
+        LIMITS.force_cap_n, -LIMITS.needle_v_m_s, Clamp.NONE,
+    )  # fmt: skip

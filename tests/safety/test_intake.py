@@ -8,15 +8,18 @@ from dataclasses import fields, replace
 import pytest
 from harness import MS, S
 from test_causes import T0, inputs, memory
+from test_gate import GOOD
 
 from safety import assess, intake
+from safety.gate import Gate, Rejection
 from safety.guide import Checklist
 from safety.limits import Limits
+from safety.liveness import Peer
 from safety.machine import Machine
 from safety.memory import Memory
-from safety.messages import GuardInputs
+from safety.messages import FrameStamp, GuardInputs
 from safety.people import Wishes
-from safety.states import Cause, Contact, Instrument, NeedlePlan, State
+from safety.states import Cause, Clamp, Contact, Instrument, NeedlePlan, State
 from safety.transitions import mask
 
 LIMITS = Limits()
@@ -155,6 +158,101 @@ def test_whoever_drives_now_starts_with_nothing(
     assert (m.frames.presented_id, m.dwell.frame_id) == (-1, -1)
     assert m.mark.ok is mark_stays
     assert m.needle.plan == (NeedlePlan.NONE if cause else NeedlePlan.CONFIRMED)
+
+
+def test_nothing_of_the_one_before_counts_for_whoever_drives_now() -> None:
+    for change, kept in (({}, True), ({"console_session": 8}, False)):
+        m, g = session_memory(), replace(inputs().gateway, console_open=True, lease_changes=1)
+        m.lease.session, m.lease.changes, m.lease.open = 7, 1, True
+        m.in_use.waiting.append((1, 2, T0, 0.0))
+        m.loop.add(3, 90.0, T0, LIMITS)
+        m.slots.count, m.dwell.frame_id = 2, 3
+        intake.session(m, replace(g, **({"console_session": 7} | change)), T0)
+        assert bool(m.in_use.waiting) is kept
+        assert (m.loop.newest_ms == 90.0, m.slots.count == 2, m.dwell.frame_id == 3) == (kept,) * 3
+
+
+@pytest.mark.parametrize(("before", "written", "counts"), [
+    (8, 4, 2), (0, 4, 4), (8, 1, 1), (9, 4, 1), (2, 4, 4), (None, 4, 1), (10, 4, 1),
+])  # fmt: skip
+def test_the_frames_that_a_burst_replaced_arrived_too(
+    monkeypatch: pytest.MonkeyPatch, before: int | None, written: int, counts: int
+) -> None:
+    m = session_memory()
+    m.gate.epoch = m.epoch.value if before is not None else m.epoch.value - 1
+    m.gate.seq = 9 if before is None else before
+    frame = replace(
+        GOOD, seq=10, epoch=m.epoch.value, echo_ns=T0 - MS,
+        haptic_echo_us=(T0 - 2 * MS) // 1000 % (1 << 32), haptic_dwell_us=500,
+    )  # fmt: skip
+    monkeypatch.setattr(Gate, "check", lambda *_, **__: frame)
+    intake.expert(m, replace(inputs(), frame_seq=m.frame_seq + written), LIMITS, 0, 0.0)
+    assert m.slots.count == counts
+    assert m.in_use.haptic_ms == 1.5
+
+
+def seen(monkeypatch: pytest.MonkeyPatch, applied_before_ms: float) -> Memory:
+    """An accepted frame whose picture (number 99) was taken 30 ms ago and looked at for 4 ms."""
+    m = session_memory()
+    m.gate.epoch, m.gate.seq = m.epoch.value, 9
+    m.in_use.applied_sample_ns = T0 - round(applied_before_ms * MS)
+    m.frames.add(FrameStamp(99, T0 - 30 * MS, 1, True, 5), T0 - 30 * MS)
+    frame = replace(GOOD, seq=10, epoch=m.epoch.value, echo_ns=T0 - MS, dwell_us=4000)
+    monkeypatch.setattr(Gate, "check", lambda *_, **__: frame)
+    intake.expert(m, replace(inputs(), frame_seq=m.frame_seq + 1), LIMITS, 0, 6.0)
+    assert m.in_use.acquired_ns == T0 - 30 * MS
+    return m
+
+
+@pytest.mark.parametrize(("before_ms", "loop_ms"), [
+    (19.0, -1.0), (20.0, -1.0), (20.001, 32.0), (1000.0, 32.0),
+])  # fmt: skip
+def test_the_loop_ends_at_guard_while_servo_applies_nothing(
+    monkeypatch: pytest.MonkeyPatch, before_ms: float, loop_ms: float
+) -> None:
+    m = seen(monkeypatch, before_ms)
+    assert m.loop.newest_ms == loop_ms
+
+
+@pytest.mark.parametrize(("change", "loop_ms"), [
+    ({}, 30.0), ({"command_seq": 11}, -1.0), ({"permit_epoch": 0}, -1.0),
+    ({"applied_ns": T0 - 31 * MS}, -1.0), ({"applied_ns": T0 - 30 * MS}, 2.0),
+])  # fmt: skip
+def test_the_loop_ends_where_servo_applied_the_command(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, int], loop_ms: float
+) -> None:
+    m = seen(monkeypatch, 1.0)
+    said = {"command_seq": 10, "permit_epoch": m.epoch.value, "applied_ns": T0 - 2 * MS} | change
+    i = replace(inputs(), servo=replace(inputs().servo, **said))  # type: ignore[arg-type]
+    intake.applied(m, i, LIMITS, 6.0)
+    assert m.loop.newest_ms == loop_ms
+    assert (m.in_use.applied_sample_ns == T0) is (loop_ms >= 0.0)
+    m.loop.newest_ms = 0.0
+    m.in_use.applied_seq, m.servo.lost = 0, True
+    intake.applied(m, i, LIMITS, 6.0)
+    assert m.in_use.applied_seq == 0, "nobody says so"
+    m.in_use.applied_seq, m.servo.lost = said["command_seq"], False
+    intake.applied(m, i, LIMITS, 6.0)
+    assert m.loop.newest_ms == 0.0, "once"
+
+
+def test_a_refused_frame_is_no_press_and_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def refuse(_: Gate, *__: object, session: int, **___: object) -> Rejection:
+        asked.append(session)
+        return Rejection.WRONG_SESSION
+
+    monkeypatch.setattr(Gate, "check", refuse)
+    for lost in (False, True):
+        m = session_memory()
+        m.lease.session, m.gateway.lost, m.deadman.fresh = 7, lost, False
+        before = m.in_use.command
+        assert (
+            intake.expert(m, replace(inputs(), frame_seq=m.frame_seq + 1), LIMITS, 0, 0.0) is False
+        )
+        assert m.in_use.command is before
+    assert asked == [7, 0], "nobody drives through a gateway that is gone"
 
 
 def test_a_closed_console_loses_its_proof_of_a_view() -> None:
@@ -333,3 +431,24 @@ def test_when_a_mark_is_drawn(change: Callable[[Memory], None], shown: bool) -> 
     change(m)
     assess.qualify(m, replace(i, nonce=1234), 0, LIMITS)
     assert (m.mark.value >= 0) is shown
+
+
+def test_clamps_of_a_lost_servo_are_not_shown() -> None:
+    i = replace(inputs(), servo=replace(inputs().servo, clamps=Clamp.SPEED))
+    for lost, shown in (
+        (False, Clamp.SPEED | Clamp.FORCE_REFERENCE),
+        (True, Clamp.FORCE_REFERENCE),
+    ):
+        m = session_memory()
+        m.servo.lost, m.in_use.clamps = lost, Clamp.FORCE_REFERENCE
+        assert intake.clamps(m, i) == shown
+
+
+def test_a_restart_is_told_in_one_step_only() -> None:
+    peer = Peer()
+    peer.update(1, 5, T0, T0, 20.0)
+    assert (peer.seen, peer.restarted) == (True, False)
+    peer.update(2, 6, T0, T0, 20.0)
+    assert peer.restarted
+    peer.update(0, 0, 0, T0, 20.0)
+    assert not peer.restarted

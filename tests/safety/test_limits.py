@@ -61,6 +61,9 @@ def test_the_workspace_may_shrink_but_not_grow_or_turn_over() -> None:
         check(dataclasses.replace(DEFAULT, workspace_min_m=(0.2, -0.35, -0.05)), simulated=False)
     with pytest.raises(LimitsError, match="workspace"):
         check(dataclasses.replace(DEFAULT, workspace_min_m=(0.86, -0.3, 0.0)), simulated=True)
+    flat = dataclasses.replace(DEFAULT, workspace_min_m=(0.85, -0.3, 0.0))
+    with pytest.raises(LimitsError, match="is not below"):
+        check(flat, simulated=True)
     with pytest.raises(LimitsError, match="3 numbers"):
         check(dataclasses.replace(DEFAULT, workspace_min_m=(0.4, 0.1)), simulated=True)
 

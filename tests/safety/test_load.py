@@ -130,3 +130,68 @@ def test_guard_stops_when_the_arm_pushes_with_too_much_power() -> None:
     rig.speed = 0.045  # base x is the probe's axis now
     rig.run(0.03)
     assert (rig.state, rig.report.first_out) == (State.SAFE_STOP, Cause.CONTACT_POWER_OVER_LIMIT)
+
+
+def rotated(q: tuple[float, ...], v: tuple[float, ...]) -> tuple[float, ...]:
+    """`v` (base) in the frame of `q` (xyzw), by the rotation matrix."""
+    x, y, z, w = q
+    columns = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)),
+        (2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)),
+        (2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)),
+    )
+    return tuple(sum(a * b for a, b in zip(column, v, strict=True)) for column in columns)
+
+
+@pytest.mark.parametrize("q", [
+    (0.5, -0.1, 0.7, 0.5), (-0.4, 0.4, 0.2, 0.8), (0.1, 0.9, -0.4, 0.1), DOWN_Q,
+])  # fmt: skip
+@pytest.mark.parametrize("v", [(0.1, 0.0, 0.0), (0.0, 0.2, 0.0), (0.0, 0.0, 0.3), (0.1, -0.2, 0.3)])
+def test_power_is_force_times_velocity_in_one_frame(
+    q: tuple[float, ...], v: tuple[float, ...]
+) -> None:
+    length = math.sqrt(sum(x * x for x in q))
+    unit = tuple(x / length for x in q)
+    force_n = (3.0, -5.0, 7.0)
+    expected = sum(f * u for f, u in zip(force_n, rotated(unit, v), strict=True))
+    assert power_w(force_n, unit, v) == pytest.approx(expected)
+
+
+def test_the_slope_is_taken_from_the_newest_reading_that_is_as_old_as_the_span() -> None:
+    watch = LoadWatch()
+    for t_ms, force_n in ((0, 9.0), (10, 1.0), (10, 5.0), (5, 7.0), (20, 2.0), (30, 3.0)):
+        watch.check(reading(t_ms, force_n), True, LIMITS)
+    assert [t for t, _, _ in watch.samples] == [START_NS + t * MS for t in (10, 20, 30)]
+    assert watch.rate_n_s == pytest.approx((3.0 - 1.0) / 0.02)
+
+
+@pytest.mark.parametrize("broken", [{"zero_serial": 1}, {"force_n": math.nan}])
+def test_after_a_new_zero_and_after_nonsense_the_span_fills_anew(broken: dict[str, float]) -> None:
+    watch = LoadWatch()
+    steep = LIMITS.force_rate_n_s / 1000 * 1.5
+    serial = int(broken.get("zero_serial", 0))
+    for k in range(30):
+        watch.check(reading(k, steep * k), True, LIMITS)
+    assert not watch.check(
+        reading(30, broken.get("force_n", 1.0), zero_serial=serial), True, LIMITS
+    )
+    found = [
+        k for k in range(31, 60)
+        if watch.check(reading(k, steep * k, zero_serial=serial), True, LIMITS) == RATE
+    ]  # fmt: skip
+    assert found == list(range(51, 60)), "the reading that began it is not counted"
+
+
+@pytest.mark.parametrize(("rate", "power", "force_n", "expected"), [
+    (LIMITS.force_rate_n_s, 0.0, 9.0, 0), (LIMITS.force_rate_n_s * 1.001, 0.0, 9.0, RATE),
+    (LIMITS.force_rate_n_s * 1.001, 0.0, LIMITS.contact_on_n, 0),
+    (LIMITS.force_rate_n_s * 1.001, 0.0, LIMITS.contact_on_n * 1.001, RATE),
+    (0.0, LIMITS.contact_power_w, 9.0, 0), (0.0, LIMITS.contact_power_w * 1.001, 0.1, POWER),
+])  # fmt: skip
+def test_both_limits_at_their_border(
+    rate: float, power: float, force_n: float, expected: int
+) -> None:
+    known = reading(0, force_n)
+    watch = LoadWatch(rate_n_s=rate, power_w=power)
+    watch.samples.append((known.force_stamp_ns, force_n, 0.0))
+    assert watch.check(known, True, LIMITS) == expected

@@ -591,6 +591,8 @@ def test_nothing_is_ready_by_default() -> None:
         (State.SAFE_STOP, full(console=False), {}, Step.JOIN_CONSOLE),
         (State.ESTOP, full(console=False), {"power_cut": True}, Step.JOIN_CONSOLE),
         (State.ESTOP, full(), {"acknowledged": True, "power_cut": True}, Step.ALLOW_MOTION),
+        (State.QUALIFIED, full(), {"power_cut": True}, Step.ALLOW_MOTION),
+        (State.QUALIFIED, full(), {"resumable": True}, Step.ALLOW_MOTION),
     ],
 )
 def test_the_next_step(state: State, checks: Checklist, facts: dict[str, bool], step: Step) -> None:
