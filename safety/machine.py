@@ -59,7 +59,7 @@ class Facts:
     connected: bool = False
     qualified: bool = False
     ready: bool = False
-    """Everything that arming needs besides the bedside's press (`safety/ready.py`)."""
+    """Everything that arming needs besides the bedside's press (`safety/guide.py`)."""
     allow: bool = False
     """The bedside pressed "allow motion" in this step."""
     consent: bool = False

@@ -112,14 +112,23 @@ def presses(spec: Spec) -> Measured:
 
 def _branched(world: World, state: State, index: int, noise: Noise) -> Press:
     prepare = LATER.get(state)
-    # A state of the beginning may be left within milliseconds.
-    wait_s = 0.002 * noise.uniform() if prepare is None else 0.02 * noise.uniform()
+    wait_s = 0.02 * noise.uniform()
     by_key = index % 2 == 0 or state in (State.INIT, State.IDLE)
 
     def ending(copy: World) -> Press:
         if prepare is not None:
             prepare(copy)
         return press(copy, state, by_key, wait_s)
+
+    if prepare is None:  # a state of the beginning may be left within a millisecond
+        wait_s = next(w for w in (0.1 * wait_s, 0.01 * wait_s, 0.0) if _lasts(world, state, w))
+    return branch(world, ending)
+
+
+def _lasts(world: World, state: State, wait_s: float) -> bool:
+    def ending(copy: World) -> bool:
+        copy.run_for(wait_s)
+        return copy.site.report.value.state == state
 
     return branch(world, ending)
 

@@ -20,9 +20,7 @@ SHORT_NS = 200 * MS
 SPEED_MAX_M_S = 0.15
 """Free speed limit, tolerance and the speed of regulation, with room for the filter."""
 STILL_RAD_S = 1e-6
-RESIDUE_RAD_S = 3e-3
-"""Less than 3 mm/s at the probe: one joint may still gain so much while a lapsed servo brings the
-probe to rest."""
+ROUNDING = 1.0 + 1e-9
 NEEDLE_STILL_M_S = 1e-4
 OPERATOR = mask(Cause.OPERATOR_RELEASE)
 _NUMBERS = tuple(
@@ -58,7 +56,7 @@ class Watch:
         self._incarnation = 0
         self._accepted = 0
         self._last_applied_ns = 0
-        self._fastest = 0.0
+        self._speed_rad_s = 0.0
         self._genuine: set[bytes] = set()
         """Frames that came over the link since the watch began."""
         self._accepted_seq = 0
@@ -161,13 +159,13 @@ class Watch:
         if not all(map(math.isfinite, (*command.qd_rad_s, command.needle_v_m_s))):
             self._break(Invariant.I7, now_ns, f"servo sends {command.qd_rad_s}")
         if command.brake:
-            self._fastest = 0.0
+            self._speed_rad_s = 0.0
             return
-        fastest = max(map(abs, command.qd_rad_s))
-        slower = fastest <= max(self._fastest, RESIDUE_RAD_S)
-        slows_down, self._fastest = report.lapsed and slower, fastest
+        speed = math.hypot(*command.qd_rad_s)
+        slower = speed <= self._speed_rad_s * ROUNDING
+        slows_down, self._speed_rad_s = report.lapsed and slower, speed
         valid = now_ns < permit.valid_until_ns and permit.kind != PermitKind.NONE
-        if fastest > STILL_RAD_S and not (valid or report.yielding or slows_down):
+        if speed > STILL_RAD_S and not (valid or report.yielding or slows_down):
             self._break(Invariant.I1, now_ns, f"drives under {permit.kind.name}")
         if report.permit_kind == PermitKind.OPERATE and not report.lapsed:
             self._age(now_ns)

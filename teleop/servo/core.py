@@ -68,6 +68,8 @@ class CoreState:
     """The arm was driven since it was last at rest."""
     touch: TouchCap = field(default_factory=TouchCap)
     needle: needle.NeedleState = field(default_factory=needle.NeedleState)
+    joint_speed_rad_s: float = 0.0
+    """Norm of the joint velocities that were sent last."""
     failures: int = 0
     """Errors caught inside `step`; each ended in the brakes."""
 
@@ -137,8 +139,17 @@ class ServoCore:
         clamps = needle.drive(self._s.needle, situation, self._limits)
         situation = replace(situation, turn=needle.turn(self._s.needle, situation))
         motion = self._law.drive(situation)
+        if mode is Mode.YIELD and not motion.yielding:
+            motion = self._slowing(motion)
         self._s.touch.observe(motion.contact in TOUCHING, situation.permit.new_contact)
         return self._outputs(inputs, motion, False, self._s.needle.v_m_s, clamps)
+
+    def _slowing(self, motion: Motion) -> Motion:
+        """After a lapse the joints never speed up, whatever pose is believed (invariant I1)."""
+        speed, last = math.hypot(*motion.qd_rad_s), self._s.joint_speed_rad_s
+        if not speed > last:
+            return motion
+        return replace(motion, qd_rad_s=tuple(v * last / speed for v in motion.qd_rad_s))
 
     def _situation(self, inputs: ServoInputs, mode: Mode) -> Situation:
         now_ns = inputs.now_ns
@@ -183,6 +194,7 @@ class ServoCore:
         if not all(map(math.isfinite, (*motion.qd_rad_s, *motion.tau_nm))):
             self._stop()
             motion, brake, needle_v_m_s = NO_MOTION, True, 0.0
+        self._s.joint_speed_rad_s = 0.0 if brake else math.hypot(*motion.qd_rad_s)
         command = ArmCommand(
             stamp_ns=inputs.now_ns,
             qd_rad_s=motion.qd_rad_s,

@@ -137,6 +137,27 @@ def test_a_blind_servo_brakes_in_the_same_cycle_and_needs_a_newer_epoch(
     assert moved(desk.step(epoch=2, engagement=2, command=HAND))
 
 
+@pytest.mark.parametrize("jump_m", [0.0, 0.005, -0.005])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_after_a_lapse_no_pose_makes_the_joints_faster(jump_m: float, axis: int) -> None:
+    desk = Desk()
+    hand = {"force_ref_n": 5.0, "hand_v_m_s": (0.02, 0.01, 0.0)}
+    for k in range(60):
+        hand["hand_p_m"] = (0.00004 * k, 0.00002 * k, 0.0)
+        out = desk.step(command=hand)
+    assert moved(out)
+    speed = math.hypot(*out.command.qd_rad_s)
+    where = list(ARM.base_p_probe_m)
+    for _ in range(30):
+        where[axis] += jump_m
+        jump_m = -jump_m  # to and fro: whatever is believed, it asks for more speed
+        out = desk.step({"base_p_probe_m": tuple(where)}, command=hand, valid_until_ns=desk.now_ns)
+        assert out.report.lapsed
+        assert not out.report.yielding
+        assert math.hypot(*out.command.qd_rad_s) <= speed * (1.0 + 1e-9)
+        speed = math.hypot(*out.command.qd_rad_s)
+
+
 def test_a_braked_box_is_answered_with_rest_not_with_motion() -> None:
     desk = driving(Desk())
     for _ in range(5):
