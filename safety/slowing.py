@@ -2,8 +2,8 @@
 
 The speed limits alone would not notice a servo that repeats its last set-point: a slow slide is
 within the tolerance of regulation. So the slide across the probe's axis is judged by itself: it
-must be seen slowing down soon after the order, and be gone when a stop has to be over (the pattern
-of the UR safety controller: the stop itself is monitored).
+must be seen slowing down soon after the order, go on slowing down, and be gone when a stop has to
+be over (the pattern of the UR safety controller: the stop itself is monitored).
 """
 
 from __future__ import annotations
@@ -48,6 +48,11 @@ class SlideWatch:
         since_ms = (now_ns - self.since_ns) / MS
         return self.since_ns > 0 and since_ms > _begin_ms(limits) + limits.stop_done_ms
 
+    def _allowed_m_s(self, now_ns: int, limits: Limits) -> float:
+        """Falls from the slide that was ordered to stop to regulation when it has to be over."""
+        gone_ms = (now_ns - self.since_ns) / MS - _begin_ms(limits)
+        return SLIDE_M_S + self.from_m_s * max(0.0, 1.0 - gone_ms / limits.stop_done_ms)
+
     def slides(self, across_m_s: float, now_ns: int, limits: Limits) -> bool:
         """The probe goes on sliding although it must not (NaN slides)."""
         if self.since_ns == 0:
@@ -56,7 +61,7 @@ class SlideWatch:
             self.seen = across_m_s <= max(DROP_M_S, self.from_m_s - DROP_M_S)
             if not self.seen:
                 return (now_ns - self.since_ns) / MS > _begin_ms(limits)
-        if not self.over(now_ns, limits) or across_m_s <= SLIDE_M_S:
+        if across_m_s <= self._allowed_m_s(now_ns, limits):
             self.over_since_ns = 0
             return False
         if self.over_since_ns == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from bench.faults.model import FORCE_MAX_N, STOPPED, Fault, Follows, Outcome
-from safety.slowing import DROP_M_S, SLIDE_M_S
+from safety.slowing import SLIDE_M_S
 from safety.states import Cause
 
 JUDGED = (Follows.STOP, Follows.PAUSE, Follows.SLOWER)
@@ -78,8 +78,8 @@ def _limit_ms(outcome: Outcome, fault: Fault, *, second: bool) -> float:
     speed_mm_s = outcome.second_speed_mm_s if second else outcome.speed_mm_s
     if speed_mm_s < 1e3 * SLIDE_M_S and fault.slow_detect_ms > 0.0:
         return fault.slow_detect_ms
-    slowing = second and speed_mm_s < outcome.speed_mm_s - 1e3 * DROP_M_S
-    return fault.slowing_detect_ms if slowing and fault.slowing_detect_ms else fault.detect_max_ms
+    stopping = second and 0.0 <= outcome.detect_ms <= outcome.gap_ms
+    return fault.slowing_detect_ms if stopping and fault.slowing_detect_ms else fault.detect_max_ms
 
 
 def _hidden(outcome: Outcome, fault: Fault, other: Fault, limit_ms: float, *, second: bool) -> bool:

@@ -92,7 +92,7 @@ class Fault:
     """In a pair, when the arm hardly moved any more: noticed within this time; `inf`: it need not
     be, because there is nothing to see. 0: as `detect_max_ms`."""
     slowing_detect_ms: float = 0.0
-    """In a pair, when the arm had begun to slow for the other fault. 0: as `detect_max_ms`."""
+    """In a pair, when the other fault had stopped the arm already. 0: as `detect_max_ms`."""
     open_brakes: bool = False
     """Shows only while the brakes are open."""
     hides_force: float = 1.0

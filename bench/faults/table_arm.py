@@ -177,8 +177,8 @@ ARM_ROWS: tuple[Fault, ...] = (
           frozenset({Cause.SERVO_IGNORES_PERMIT}), 52, 120, _A, blinds=ROGUE,
           takes=SERVO, needs=SERVO | HAND, slow_detect_ms=math.inf,
           slowing_detect_ms=142,
-          note="the release itself takes up to 12 ms to guard; once a stop was seen to begin, it "
-          "has 130 ms to end; what slides slower than 10 mm/s then is noticed after 2 mm"),
+          note="the release itself takes up to 12 ms to guard; after another stop that was seen to "
+          "begin, the slide must go on slowing; slower than 10 mm/s it is noticed after 2 mm"),
     Fault("servo runs away, 0.5 rad/s", order(_runaway(0.5)), LATCHED,
           frozenset({Cause.SPEED_OVER_PERMIT}), 40, 140, _A, blinds=ROGUE,
           takes=SERVO, needs=SERVO),

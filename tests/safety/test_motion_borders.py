@@ -161,3 +161,17 @@ def test_a_drift_is_counted_from_where_the_arm_came_to_rest() -> None:
         assert check(motion, base, T0 + MS) == 0
         found = check(motion, replace(base, **change), T0 + 2 * MS)  # type: ignore[arg-type]
         assert found == (mask(Cause.STANDSTILL_VIOLATED) if bad else 0)
+
+
+@pytest.mark.parametrize(("slide_m_s", "found_ms"), [
+    # Allowed: 10 mm/s and what is left of 30 mm/s, falling from 30 to 130 ms; 10 ms over it.
+    (0.0101, 140), (0.016, 120), (0.022, 100), (0.0249, 91),
+])  # fmt: skip
+def test_a_slide_that_stops_slowing_down_is_noticed_before_the_stop_has_to_be_over(
+    slide_m_s: float, found_ms: int
+) -> None:
+    watch = sliding(0.03)
+    found = [ms for ms in range(1, 300) if watch.slides(slide_m_s, T0 + ms * MS, LIMITS)]
+    assert found[0] == pytest.approx(found_ms, abs=1)
+    assert slide_m_s * found[0] / 1e3 < 2.5e-3, "the stop distance of the design"
+    assert found == list(range(found[0], 300))
