@@ -44,6 +44,10 @@ class ConsolePage:
         self._mark = mark
         self.console.present(Presented(rtp_timestamp, now_ns))
 
+    def rendered(self, stamp_us: int, now_ns: int) -> None:
+        """A force sample was shown."""
+        self.console.telemetry(stamp_us, now_ns)
+
     def look(self, now_ns: int, seen: Seen) -> tuple[Act, ...]:
         """The expert looks and decides; returns the page events."""
         if self.hung:

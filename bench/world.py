@@ -317,7 +317,7 @@ class World:
 
     def _render(self, now_ns: int, stamp_us: int, seen: Seen) -> None:
         self._seen = seen
-        self.page.console.telemetry(stamp_us, now_ns)
+        self.page.rendered(stamp_us, now_ns)
 
     def _look(self, now_ns: int, lateness_ns: int) -> None:
         if self._seen is None:

@@ -29,6 +29,10 @@ class StrangeClock(ConsolePage):
         """A frame came on screen."""
         super().present(rtp_timestamp, self.theirs(now_ns), mark)
 
+    def rendered(self, stamp_us: int, now_ns: int) -> None:
+        """A force sample was shown."""
+        super().rendered(stamp_us, self.theirs(now_ns))
+
     def look(self, now_ns: int, seen: Seen) -> tuple[Act, ...]:
         """The expert looks and decides."""
         return super().look(self.theirs(now_ns), seen)

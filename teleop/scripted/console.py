@@ -17,6 +17,11 @@ STEP_MAX_S = 0.05
 """After a stall the hand goes on from where it was instead of jumping."""
 
 
+def _us(duration_ns: int, most_us: int) -> int:
+    """What the wire can carry, whatever the clock of this machine did."""
+    return max(0, min(duration_ns // 1000, most_us))
+
+
 @dataclass(frozen=True, slots=True)
 class Presented:
     """A frame on the console's screen."""
@@ -90,7 +95,7 @@ class Console:
         self._seq += 1
         dt_s = (now_ns - self._sampled_ns) / 1e9 if self._sampled_ns else 0.0
         self._sampled_ns = now_ns
-        hand = self.player.advance(min(dt_s, STEP_MAX_S), self._control.moving)
+        hand = self.player.advance(max(0.0, min(dt_s, STEP_MAX_S)), self._control.moving)
         frame = self._frame or Presented(0, now_ns)
         return SafetyFrame(
             session=self.session,
@@ -99,9 +104,9 @@ class Console:
             echo_ns=self.heartbeat_ns,
             echo_nonce=self._nonce,
             frame_id=frame.rtp_timestamp,
-            dwell_us=min((now_ns - frame.presented_ns) // 1000, DWELL_MAX_US),
+            dwell_us=_us(now_ns - frame.presented_ns, DWELL_MAX_US),
             haptic_echo_us=self._haptic[0],
-            haptic_dwell_us=min((now_ns - self._haptic[1]) // 1000, 0xFFFFFFFF),
+            haptic_dwell_us=_us(now_ns - self._haptic[1], 0xFFFFFFFF),
             flags=FLAG_DEADMAN if self._control.deadman else 0,
             mode=0,
             deadman_edges=self._edges & 0xFFFF,

@@ -78,6 +78,12 @@ def test_a_clock_that_jumped_does_not_jump_back(world: World) -> None:
         NAMED[name].inject(world)
     page = world.page
     assert isinstance(page, StrangeClock)
+    page.console.heartbeat(1, 2, 3)
+    page.rendered(77, world.clock.now_ns)
+    assert page.sample(world.clock.now_ns + 3_000_000) is not None
+    sent = page._sampled
+    assert sent is not None
+    assert (sent.haptic_echo_us, sent.haptic_dwell_us) == (77, 3_001), "its own clock, both times"
     later_ns = world.clock.now_ns + 1_000_000_000
     assert page.theirs(later_ns) - later_ns == 3_600_000_000_000 + 500_000
 

@@ -158,6 +158,11 @@ def test_a_frame_carries_echo_frame_dwell_and_edges() -> None:
     assert pressed is not None
     assert (pressed.deadman, pressed.deadman_edges, pressed.seq) == (True, 1, 2)
     assert pressed.dwell_us == 100_000, "dwell is clamped"
+    console.telemetry(6, 2300 * MS)
+    console.present(Presented(1, 2300 * MS))
+    early = console.sample(2200 * MS)
+    assert early is not None
+    assert (early.dwell_us, early.haptic_dwell_us) == (0, 0), "a clock that went back"
     console.let_go()
     released = console.sample(2205 * MS)
     assert released is not None
