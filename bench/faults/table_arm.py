@@ -166,6 +166,8 @@ def _brakes_fail(world: World) -> None:
 
 
 POSE = frozenset({Cause.POSE_INVALID})
+POWER = frozenset({"power"})
+"""Cutting it is the answer to failed brakes: without power there is nothing left to do."""
 ROGUE = frozenset({Invariant.I5, Invariant.I6})
 _A = Group.ARM
 ARM_ROWS: tuple[Fault, ...] = (
@@ -187,10 +189,10 @@ ARM_ROWS: tuple[Fault, ...] = (
     Fault("needle axis moves by itself", order(_needle), STOPPED, frozenset(), 120, 180, _A,
           blinds=ROGUE, takes=SERVO, needs=SERVO, note="noticed after 0.5 mm: the axis left home"),
     Fault("arm loses power", _no_power, LATCHED, frozenset({Cause.ARM_POWER_LOST}), 10, 60, _A,
-          brakes=True),
+          brakes=True, takes=POWER),
     Fault("brakes fail at an emergency stop",
           together(_brakes_fail, lambda w: w.press_key(), sensor(SensorFault.INVALID)),
-          frozenset({State.FAULT}), frozenset(), 40, 120, _A, brakes=True, needs=ARM | EYES,
+          frozenset({State.FAULT}), frozenset(), 40, 120, _A, brakes=True, needs=ARM | EYES | POWER,
           slow_detect_ms=112, open_brakes=True,
           note="power is cut when braking is not seen within 20 ms"),
 )  # fmt: skip
