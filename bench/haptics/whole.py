@@ -88,7 +88,7 @@ class HapticPage:
 
     _now_ns = 0
 
-    def telemetry(self, stamp_us: int, now_ns: int) -> None:
+    def rendered(self, stamp_us: int, now_ns: int) -> None:
         """Telemetry came; what counts of it comes by `show`."""
 
     def show(self, now_ns: int, shown: Shown, report: GuardReport) -> None:
