@@ -8,6 +8,7 @@ be over (the pattern of the UR safety controller: the stop itself is monitored).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from safety.limits import Limits
@@ -40,7 +41,9 @@ class SlideWatch:
         if not regulate:
             self.since_ns = 0
         elif self.since_ns == 0:
-            self.since_ns, self.from_m_s = now_ns, across_m_s
+            # An unknown speed leaves the least time to slow down, and spoils nothing later.
+            known = math.isfinite(across_m_s)
+            self.since_ns, self.from_m_s = now_ns, across_m_s if known else 0.0
             self.seen, self.over_since_ns = False, 0
 
     def over(self, now_ns: int, limits: Limits) -> bool:

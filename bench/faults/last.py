@@ -67,7 +67,7 @@ def with_last(bench: str, folder: Path, *, show: bool) -> None:
 
 
 def _show(found: Comparison, file: Path) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     console.print(f"\nagainst {found.last}" + " (another machine)" * found.machines_differ)
     moved = [d for d in found.differences if d.verdict in (Change.LOWER, Change.HIGHER)]
     for d in moved:

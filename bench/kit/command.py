@@ -118,7 +118,9 @@ def _show(run: Run, folder: store.RunFolder, common: Common) -> None:
     if common.json:
         sys.stdout.write(msgspec.json.encode(run).decode() + "\n")
         return
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    console = Console(
+        highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160
+    )
     console.print(run_table(run, figures=common.figures))
     console.print(f"\n{page}\n{file}", soft_wrap=True)
 

@@ -55,7 +55,9 @@ class View:
     def __init__(self, cases: list[Case], jobs: int) -> None:
         self._remaining = Remaining(cases, jobs)
         self._total, self._count = len(cases), 0
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = Console(
+            stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
         self._bar: Progress | None = None
         self._started_ns = now_ns()
         if sys.stderr.isatty():

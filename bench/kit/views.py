@@ -17,7 +17,9 @@ from bench.kit.tables import machine_text, number, run_table, target_table
 
 
 def _console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    return Console(
+        highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160
+    )
 
 
 def _json(value: object) -> int:

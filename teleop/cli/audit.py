@@ -68,7 +68,7 @@ def _row(finding: Finding) -> dict[str, str | int]:
 
 
 def _print(found: dict[str, tuple[Finding, ...]], seen: dict[str, int], texts: Texts) -> None:
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     for name, findings in found.items():
         if not findings:
             count = seen.get(name)
@@ -93,7 +93,7 @@ def show_log(path: Path, json_wanted: bool, everything: bool) -> int:
     if json_wanted:
         print(json.dumps([msgspec.to_builtins(entry) for entry in rows], indent=1))
         return 0
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     key = hashlib.sha256(log.header.key.encode()).hexdigest()[:16]
     console.print(
         f"{log.header.origin}  key {key}  {len(log.entries)} entries, {len(log.heads)} heads"

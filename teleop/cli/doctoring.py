@@ -18,7 +18,7 @@ EXIT_MISSING = 3
 def show_doctor(json_wanted: bool, quick: bool) -> int:
     """Run the checks and print them; return the exit code."""
     findings: list[Finding] = []
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     for finding in run_checks(all_checks(quick)):
         findings.append(finding)
         if not json_wanted:

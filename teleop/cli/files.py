@@ -25,7 +25,7 @@ def show_info(path: Path, json_wanted: bool) -> int:
     if json_wanted:
         print(json.dumps(as_json(recording, info), ensure_ascii=False, indent=1))
     else:
-        _print_info(Console(highlight=False), recording, info)
+        _print_info(Console(highlight=False, markup=False, emoji=False), recording, info)
     return 0
 
 

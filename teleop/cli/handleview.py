@@ -33,7 +33,7 @@ class HandleTerminal:
 
     def result(self, result: dict[str, object]) -> None:
         """What was felt."""
-        console = Console()
+        console = Console(highlight=False, markup=False, emoji=False)
         console.print()
         console.print(result_table(result))
         if result.get("criteria"):

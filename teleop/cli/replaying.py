@@ -30,7 +30,9 @@ def show_replay(path: Path, json_wanted: bool) -> int:
         content = {"file": str(path), "identical": good, "damage": recording.damage, "lanes": lanes}
         print(json.dumps(content, ensure_ascii=False, indent=1))
     else:
-        _print(Console(highlight=False), recording, reports, good, compared)
+        _print(
+            Console(highlight=False, markup=False, emoji=False), recording, reports, good, compared
+        )
     return 0 if good else 1
 
 

@@ -49,7 +49,7 @@ class TextView(ABC):
     def __init__(self, texts: Texts, bedside: Bedside, console: Console | None = None) -> None:
         self._texts = texts
         self._bedside = bedside
-        self.console = console or Console(highlight=False)
+        self.console = console or Console(highlight=False, markup=False, emoji=False)
 
     def say(self, key: str, **values: object) -> None:
         """Print one sentence."""
@@ -190,7 +190,9 @@ class PlainView(TextView):
     """A line every few seconds and with every change of state (no terminal)."""
 
     def __init__(self, texts: Texts, bedside: Bedside) -> None:
-        super().__init__(texts, bedside, Console(highlight=False, width=200))
+        super().__init__(
+            texts, bedside, Console(highlight=False, markup=False, emoji=False, width=200)
+        )
         self._last = ("", "", "")
         self._printed_ns = 0
 

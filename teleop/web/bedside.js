@@ -73,13 +73,14 @@ class Bedside {
 
   status(telemetry) {
     if (!telemetry) return;
+    const back = !this.pathOk();
     this.telemetry = telemetry;
     this.statusAt = performance.now();
     this.room.telemetry = telemetry;
     this.latency.add(telemetry, this.statusAt);
     this.events.follow(telemetry);
     const news = NEWS.map((name) => telemetry[name]).join();
-    if (news === this.said) return;
+    if (news === this.said && !back) return;
     this.said = news;
     this.render();
   }

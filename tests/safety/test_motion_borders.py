@@ -175,3 +175,11 @@ def test_a_slide_that_stops_slowing_down_is_noticed_before_the_stop_has_to_be_ov
     assert found[0] == pytest.approx(found_ms, abs=1)
     assert slide_m_s * found[0] / 1e3 < 2.5e-3, "the stop distance of the design"
     assert found == list(range(found[0], 300))
+
+
+@pytest.mark.parametrize("unknown", [math.nan, math.inf])
+def test_an_unknown_speed_at_the_order_accuses_nobody_who_stops(unknown: float) -> None:
+    calm, slides = sliding(unknown), sliding(unknown)
+    assert not any(calm.slides(0.003, T0 + ms * MS, LIMITS) for ms in range(1, 400))
+    found = [ms for ms in range(1, 400) if slides.slides(0.03, T0 + ms * MS, LIMITS)]
+    assert found[0] == BEGIN_MS + 1

@@ -177,6 +177,19 @@ def test_the_end_names_the_recording(capsys: pytest.CaptureFixture[str]) -> None
     assert "a.mcap (1.5 MB, 3 dropped)" in capsys.readouterr().out
 
 
+def test_brackets_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    view = PlainView(Texts("en"), Bedside())
+    recording: dict[str, object] = {
+        "error": "[Errno 28] No space left", "bytes": 0, "file": "runs/[/old] :x:.mcap", "drops": 0
+    }  # fmt: skip
+    view.stopped(Stopped(True, 0.1, (), 0.3, {}), recording)
+    view.say("cli.auto_late", count=2)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "[Errno 28] No space left" in shown
+    assert "runs/[/old] :x:.mcap" in shown
+    assert "under [rates] in a --config file" in shown
+
+
 def test_the_result_table_has_a_mark_per_criterion(capsys: pytest.CaptureFixture[str]) -> None:
     result: dict[str, object] = {
         "success": False,

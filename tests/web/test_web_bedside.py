@@ -209,6 +209,24 @@ def test_a_lost_path_is_said_and_sounded_and_the_cause_follows(bedside: Page, ro
     bedside.wait_for_selector("#path-alarm", state="hidden")
 
 
+def test_what_was_known_before_is_shown_with_the_first_word_after_a_gap(bedside: Page) -> None:
+    """Nothing is new in it, and it does not wait for the page's own tick."""
+    bedside.wait_for_selector("#state[data-state=ACTIVE], #state[data-state=IDLE]")
+    state = bedside.evaluate(
+        """() => {
+          const page = bedsidePage;
+          const known = page.telemetry;
+          page.path.ever = true;
+          page.statusAt = -Infinity;
+          page.render();
+          const lost = document.getElementById("state").dataset.state;
+          page.status(known);
+          return [lost, document.getElementById("state").dataset.state === known.stateName];
+        }"""
+    )
+    assert state == ["LOST", True]
+
+
 def test_a_guard_that_does_not_answer_means_that_the_stop_is_not_connected(
     bedside: Page, robot: Robot
 ) -> None:
