@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -110,7 +111,15 @@ class TextView(ABC):
         """The next thing to do, in words; empty when nothing is missing."""
         if status.step == "NONE":
             return ""
-        return f"{self._texts('cli.next')} {self._texts(f'step.{status.step}')}"
+        words = self._texts(f"step.{status.step}")
+        if status.step == "WAIT_FOR_LINK" and status.age_p99_ms > status.qualify_age_ms > 0.0:
+            words = self._texts(
+                "step.link_slow",
+                age=math.ceil(status.age_p99_ms),
+                limit=f"{status.qualify_age_ms:g}",
+                s=f"{status.qualify_s:g}",
+            )
+        return f"{self._texts('cli.next')} {words}"
 
     @abstractmethod
     def status(self, status: Status) -> None:

@@ -151,7 +151,7 @@ class Session:
     def _run(self, run_dir: Path, signals: StopSignals) -> int:
         extra, fds = self._extra(run_dir), self._pipe.fds()
         supervisor = Supervisor(run_dir, self._table, extra, self._view.ended, fds)
-        reader = StatusReader(run_dir, self._config.video.display_lag_ms)
+        reader = StatusReader(run_dir, self._config.video.display_lag_ms, self._config.limits)
         try:
             self._view.say("cli.starting", names=" ".join(row.name for row in self._table))
             supervisor.start_all()

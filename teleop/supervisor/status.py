@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from safety.limits import Limits
 from safety.messages import GuardReport
 from teleop import channels
 from teleop.audit.messages import ERROR_FILE
@@ -67,6 +68,10 @@ class Status:
     simulated: bool = True
     live: bool = True
     bedside_input: bool = False
+    qualify_age_ms: float = 0.0
+    """Oldest command with which the link's test goes on, as configured."""
+    qualify_s: float = 0.0
+    """How long the link's test takes, as configured."""
     links: int = 1
     """Network links configured."""
     link_silent_ms: float = 0.0
@@ -97,9 +102,16 @@ class Percentiles:
 class StatusReader:
     """Opens the mailboxes of a run and reads them."""
 
-    def __init__(self, run_dir: Path, display_lag_ms: float = 0.0) -> None:
+    def __init__(
+        self, run_dir: Path, display_lag_ms: float = 0.0, limits: Limits | None = None
+    ) -> None:
+        limits = limits or Limits()
         self._run_dir = run_dir
-        self._blank = Status(display_lag_ms=display_lag_ms)
+        self._blank = Status(
+            display_lag_ms=display_lag_ms,
+            qualify_age_ms=limits.qualify_age_ms,
+            qualify_s=limits.qualify_s,
+        )
         self._timing = TimingReader(run_dir)
         self._guard = channels.box(run_dir, channels.GUARD_REPORT)
         self._servo = channels.box(run_dir, channels.SERVO_REPORT)

@@ -63,6 +63,7 @@ class Bedside {
     signalling.on("welcome", (welcome) => {
       this.path.joined(performance.now());
       this.links.names(welcome.links);
+      this.state.limits(welcome.limits);
     });
     signalling.on("denied", () => this.path.left());
     signalling.on("peers", (peers) => this.peersChanged(peers));

@@ -111,6 +111,7 @@ class Console {
     this.picture.staleMs = limits.image_stale_ms ?? this.picture.staleMs;
     this.hand.vMax = limits.v_free_m_s ?? this.hand.vMax;
     this.force.limits(limits);
+    this.state.limits(limits);
     this.picture.geometry(welcome.video);
     if (welcome.lease) this.peers = { ...this.peers, lease_session: welcome.session };
     this.sampler.start(welcome);

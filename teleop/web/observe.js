@@ -52,6 +52,7 @@ signalling.on("welcome", (welcome) => {
   path.joined(performance.now());
   picture.staleMs = welcome.limits.image_stale_ms ?? picture.staleMs;
   force.limits(welcome.limits);
+  state.limits(welcome.limits);
   picture.geometry(welcome.video);
   video.start(1);
 });

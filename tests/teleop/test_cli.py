@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,25 @@ def test_the_status_line_says_state_cause_and_next_step(
     assert capsys.readouterr().out == "", "the same again is not repeated at once"
     view.status(Status(guard_alive=False, missing=("guard",)))
     assert texts("state.LOST") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(("age_ms", "slow"), [(40.0, False), (94.2, True), (-1.0, False)])
+def test_a_link_too_slow_to_pass_its_test_says_so(
+    language: str, age_ms: float, slow: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Otherwise a newcomer waits for ever and does not know for what."""
+    texts = Texts(language)
+    view = PlainView(texts, Bedside())
+    status = Status(
+        state="CONNECTED", step="WAIT_FOR_LINK", guard_alive=True, age_p99_ms=age_ms,
+        qualify_age_ms=40.0, qualify_s=5.0,
+    )  # fmt: skip
+    view.status(status)
+    words = texts("step.link_slow", age=95, limit="40", s="5")
+    assert (words in capsys.readouterr().out) == slow
+    view.status(replace(status, age_p99_ms=age_ms + 1.0))
+    assert capsys.readouterr().out == "", "another figure is no news"
 
 
 def test_the_views_show_a_crash_with_its_last_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bench.timing.bench import TARGETS, case_of, measured, plan
 from bench.timing.case import LOOPS, LoopSpan, Outcome, Spec
+from safety.limits import Limits
 from teleop import channels
 from teleop.config import Config, Video
 from teleop.supervisor import preflight
@@ -79,11 +80,13 @@ def test_the_status_shows_lateness_refusals_and_the_screen(tmp_path: Path) -> No
     now = now_ns()
     for name, fifo in (("servo", True), ("guard", False), ("arm", True)):
         channels.box(tmp_path, channels.TIMING[name]).write(told(now / S, histogram, fifo=fifo))
-    status = StatusReader(tmp_path, display_lag_ms=25.0).read(now)
+    limits = Limits(qualify_age_ms=35.0, qualify_s=7.0)
+    status = StatusReader(tmp_path, display_lag_ms=25.0, limits=limits).read(now)
     assert 50.0 <= status.servo_late_p99_us <= 57.0
     assert status.guard_late_p999_us == status.servo_late_p999_us
     assert status.not_real_time == ("fifo",)
     assert status.display_lag_ms == 25.0
+    assert (status.qualify_age_ms, status.qualify_s) == (35.0, 7.0)
     late = StatusReader(tmp_path).read(now + 4 * S)
     assert late.servo_late_p99_us == -1.0, "a silent loop has no lateness"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from conftest import Open, wait_js
@@ -128,6 +129,15 @@ def test_what_guard_accepted_is_shown(bedside: Page, robot: Robot) -> None:
     expect(bedside.locator("#permission")).to_have_text("Not allowed")
     expect(bedside.locator("#stop-tested")).to_have_text(re.compile("not tested"))
     expect(bedside.locator("#step")).to_have_text(re.compile("test the stop"))
+
+
+def test_a_link_too_slow_to_pass_its_test_says_so(bedside: Page, robot: Robot) -> None:
+    step = bedside.locator("#step")
+    waiting: dict[str, Any] = {"state": State.CONNECTED, "step": Step.WAIT_FOR_LINK}
+    robot.show(**waiting, qualified=0.4)
+    expect(step).to_have_text(re.compile(r"being tested \(40 %\)"))
+    robot.show(**waiting, qualified=0.0, age_ms=94.2)
+    expect(step).to_have_text(re.compile("too slow.* 95 ms old.* under 40 ms for 5 s"))
 
 
 def test_alarms_sound_by_priority_and_a_higher_one_ends_a_pause(

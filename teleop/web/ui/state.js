@@ -19,6 +19,14 @@ export function alarmName(telemetry, lost) {
 export class StatePanel {
   constructor() {
     this.clampSeen = new Map();
+    this.qualifyAgeMs = Infinity; // Until the robot's limits are known.
+    this.qualifyS = 0;
+  }
+
+  /** The robot's limits, as it welcomes a page with them. */
+  limits(limits) {
+    this.qualifyAgeMs = limits.qualify_age_ms ?? this.qualifyAgeMs;
+    this.qualifyS = limits.qualify_s ?? this.qualifyS;
   }
 
   /** `live`: telemetry that is true now, or null; `lost`: there was a path and it is gone. */
@@ -40,11 +48,17 @@ export class StatePanel {
   renderStep(telemetry) {
     const step = telemetry ? nameOf(Step, telemetry.step) : "NONE";
     let text = step === "NONE" ? "" : t(`step.${step}`);
-    if (step === "WAIT_FOR_LINK") {
-      text = t("step.link_progress", { percent: Math.round(100 * telemetry.qualified) });
-    }
+    if (step === "WAIT_FOR_LINK") text = this.waiting(telemetry);
     setText($("step"), text);
     setData($("step"), "step", step);
+  }
+
+  /** What a link still lacks: time, or it is too slow to ever pass as it is. */
+  waiting(telemetry) {
+    const percent = Math.round(100 * telemetry.qualified);
+    if (!(telemetry.age_p99_ms > this.qualifyAgeMs)) return t("step.link_progress", { percent });
+    const age = Math.ceil(telemetry.age_p99_ms);
+    return t("step.link_slow", { age, limit: this.qualifyAgeMs, s: this.qualifyS });
   }
 
   renderClamps(mask, now) {
