@@ -19,7 +19,7 @@ from robot_sim.scene import Scene
 from robot_sim.sensor import ForceSensor
 from robot_sim.tissue import ProbeMotion, Touch, touch
 from robot_sim.torque_drive import TorqueDrive
-from robot_sim.watchdogs import SILENCE_NS, CommandWatch, EnableWatch
+from robot_sim.watchdogs import SILENCE_NS, BrakingRamp, CommandWatch, EnableWatch
 from safety.messages import ArmCommand, ArmState, EnableSignal
 from safety.states import ArmInterface
 
@@ -54,6 +54,7 @@ class ArmBox:
         self._commands = CommandWatch(command_silence_ns)
         self._enable = EnableWatch(seed, enable_silence_ns)
         self._servo = JointServo()
+        self._ramp = BrakingRamp()
         self._torque = TorqueDrive()
         self._lock_rad: Vec | None = None
         self._powered = False
@@ -71,7 +72,9 @@ class ArmBox:
         command_seq: int = 0,
     ) -> ArmState:
         """Advance the world to `now_ns` under the newest messages; return what is measured."""
-        self._powered = enable is not None and enable.power
+        if enable is not None and not enable.power:
+            self._ramp.switched_off()
+        self._powered = enable is not None and enable.power and not self._ramp.tripped
         following = not self._servo.braked
         self._enabled = self._enable.check(now_ns, enable, following)
         fresh = self._commands.check(now_ns, command, following)
@@ -136,9 +139,14 @@ class ArmBox:
         """Motors or brakes for the next physics period."""
         if order is not None and order.interface is ArmInterface.TORQUE:
             if self._apply_torque(order.tau_nm, dt_s):
+                self._ramp.released()
                 return
             order = None
         self._torque.leave()
+        if order is None:
+            self._supervise_brakes()
+        else:
+            self._ramp.released()
         self._servo.update(order.qd_rad_s if order else None, self._powered, dt_s)
         if self._servo.locked:
             if self._lock_rad is None:
@@ -147,6 +155,11 @@ class ArmBox:
         else:
             self._lock_rad = None
             self.body.drive(self._servo.rate_rad_s)
+
+    def _supervise_brakes(self) -> None:
+        fastest = max(map(abs, self.body.joints()[1]))
+        self._ramp.braking(self._servo.braked, fastest, self._period_ns)
+        self._powered = self._powered and not self._ramp.tripped
 
     def _apply_torque(self, wanted_nm: Vec, dt_s: float) -> bool:
         """Run the motors in torque control; False: refused, brake."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bench.faults import forge
-from bench.faults.act import after, lie, order, sensor, together
+from bench.faults.act import after, lie, order, pause, sensor, together
 from bench.faults.model import LATCHED, STOPPED, Fault, Follows, Group, Invariant
 from bench.world import World
 from robot_sim.sensor import SensorFault
@@ -195,6 +195,10 @@ ARM_ROWS: tuple[Fault, ...] = (
           frozenset({State.FAULT}), frozenset(), 40, 120, _A, brakes=True, needs=ARM | EYES | POWER,
           slow_detect_ms=112, open_brakes=True,
           note="power is cut when braking is not seen within 20 ms"),
+    Fault("brakes fail and guard stops", together(_brakes_fail, pause("guard")), STOPPED,
+          frozenset(), 75, 120, _A, brakes=True, guard_sees=False, takes=POWER | {"guard"},
+          note="the arm box misses the answer after 20 ms and sees 50 ms later that an order to "
+          "brake changes nothing: it takes its own power away"),
 )  # fmt: skip
 
 

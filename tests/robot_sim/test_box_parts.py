@@ -9,7 +9,16 @@ import pytest
 
 from robot_sim.joint_servo import BRAKE_RAD_S2, RELEASE_RAD_S, ZERO7, JointServo
 from robot_sim.sensor import BIAS_N, DELAY_NS, NOISE_FORCE_N, ForceSensor, SensorFault
-from robot_sim.watchdogs import CHALLENGE_NS, SILENCE_NS, CommandWatch, EnableWatch
+from robot_sim.watchdogs import (
+    CHALLENGE_NS,
+    CONTACT_NS,
+    RAMP_FLOOR_RAD_S,
+    RAMP_SLACK_NS,
+    SILENCE_NS,
+    BrakingRamp,
+    CommandWatch,
+    EnableWatch,
+)
 from safety.enable import answer
 from safety.messages import ArmCommand, EnableSignal
 from safety.states import ArmInterface
@@ -153,3 +162,47 @@ def test_braking_is_controlled_straight_and_complete() -> None:
         assert servo.rate_rad_s[1] == pytest.approx(-servo.rate_rad_s[0] / 2, abs=1e-9)
     assert steps == pytest.approx(0.2 / BRAKE_RAD_S2 / 0.001, abs=2)
     assert servo.rate_rad_s == ZERO7
+
+
+def ramp(closed: bool, rates_rad_s: list[float]) -> list[bool]:
+    watch = BrakingRamp()
+    out = []
+    for rate in rates_rad_s:
+        watch.braking(closed, rate, MS)
+        out.append(watch.tripped)
+    return out
+
+
+def test_brakes_that_never_close_end_in_a_power_cut_after_their_slack() -> None:
+    tripped = ramp(False, [0.05] * 60)
+    assert tripped.index(True) == RAMP_SLACK_NS // MS, "at the slack it may still come"
+    slow = ramp(False, [RAMP_FLOOR_RAD_S] * 200)
+    assert slow.index(True) == CONTACT_NS // MS
+
+
+def test_brakes_that_close_and_do_not_slow_the_arm_end_in_a_power_cut() -> None:
+    assert any(ramp(True, [0.05] * 60))
+    assert not any(ramp(True, [RAMP_FLOOR_RAD_S] * 200)), "slower than any ramp can tell"
+    assert ramp(True, [math.nan] * 60)[-1], "an unknown speed is no braking"
+
+
+def test_a_stop_from_full_speed_along_the_ramp_is_let_end() -> None:
+    rates = [max(0.0, 1.5 - BRAKE_RAD_S2 * 0.001 * step) for step in range(500)]
+    assert not any(ramp(True, rates))
+    late = [1.5] * 55 + rates
+    assert any(ramp(True, late)), "it begins 5 ms too late"
+
+
+def test_whoever_released_the_brakes_begins_anew_and_a_trip_stays_until_power_was_off() -> None:
+    watch = BrakingRamp()
+    for _ in range(5):
+        for _ in range(40):
+            watch.braking(False, 0.05, MS)
+        watch.released()
+    assert not watch.tripped
+    for _ in range(60):
+        watch.braking(False, 0.05, MS)
+    watch.released()
+    assert watch.tripped
+    watch.switched_off()
+    assert not watch.tripped

@@ -82,6 +82,23 @@ def moving(bench: Bench) -> Bench:
     return bench
 
 
+def test_brakes_that_fail_while_guard_is_gone_cost_the_arm_its_power(bench: Bench) -> None:
+    """The power line is still on, and nobody is left who would switch it off."""
+    moving(bench)
+    bench.guard = False
+    bench.box.fail_brakes()
+    assert 70 <= bench.until_braked(200) <= 75, "20 ms without an answer, 50 ms without braking"
+    assert not bench.run(30).powered
+    assert max(map(abs, bench.arm.qd_rad_s)) < 1e-3
+    bench.guard = True
+    bench.qd = ZERO7
+    assert not bench.run(50).powered, "the line was never off"
+    bench.power = False
+    bench.run(2)
+    bench.power = True
+    assert bench.run(2).powered
+
+
 def test_starts_braked_without_power_over_the_patient(bench: Bench) -> None:
     arm = bench.arm
     assert arm.braked
