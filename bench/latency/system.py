@@ -176,7 +176,9 @@ def _drive_by_page(spec: SystemSpec, folder: Path, where: Place) -> list[Figure]
             session.arm()
             wait_for("the expert drives", session.moves, START_PATIENCE_S)
         except (AssertionError, TooLate) as error:  # what the pages show is the reason
-            text = f"the session did not get to driving: {error}\n{session.story()}"
+            *before, now = session.story().splitlines()
+            said = "\n".join(before)
+            text = f"{said}\nthe session did not get to driving: {error}; {now}"
             raise BenchError(text) from error
         where.begin()
         meters.start()

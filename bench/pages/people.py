@@ -116,19 +116,26 @@ class Session:
         self.bedside.locator("#allow").click(timeout=5000)
 
     def story(self) -> str:
-        """What happened, for a failed test."""
+        """What happened, for a failed test: the demo's last messages, then how it stands.
+
+        Summaries show the last line. No addresses: they carry join codes.
+        """
         g = self.demo.guard
-        lines = [x for x in self.demo.lines() if x.get("event") != "status"]
+        lines = [x for x in self.demo.lines() if x.get("event") not in ("status", "joined")]
         return (
-            f"{g.state.name} step {g.step.name} first {g.first_out.name} "
-            f"latched {cause_names(g.causes)} live {cause_names(g.live_causes)} age {g.age_ms} "
-            f"loop {g.loop_ms} image {g.image_ms} console {self.shown(self.console)} "
-            f"bedside {self.shown(self.bedside)}\n" + "\n".join(str(x) for x in lines[-12:])
+            "\n".join(str(x) for x in lines[-12:]) + f"\n{g.state.name} step {g.step.name} "
+            f"first {g.first_out.name} latched {_words(g.causes)} live {_words(g.live_causes)} "
+            f"age {g.age_ms:.0f} loop {g.loop_ms:.0f} image {g.image_ms:.0f} ms "
+            f"console {self.shown(self.console)} bedside {self.shown(self.bedside)}"
         )
 
     def shown(self, page: Page) -> tuple[str, str]:
         """(state, cause) that a page shows."""
         return str(data(page, "state", "state")), str(data(page, "cause", "cause"))
+
+
+def _words(causes: int) -> str:
+    return " ".join(sorted(cause_names(causes))) or "-"
 
 
 STEPS: dict[Step, Callable[[Session], object]] = {
