@@ -66,7 +66,10 @@ def detect_ms(rows: list[Row], start_ns: int, states: frozenset[State]) -> float
 
 
 def rest_ms(rows: list[Row], start_ns: int, *, tangential: bool) -> float:
-    """Time from `start_ns` until the arm came to rest and stayed there `REST_NS`; -1: never."""
+    """Time from `start_ns` until the arm came to rest and stayed there `REST_NS`; -1: never.
+
+    An arm box that leaves does so at rest under its brakes: nothing is seen of it afterwards.
+    """
     rest_ns: int | None = None
     for row in rows:
         if (row.tangential_m_s if tangential else row.speed_m_s) > REST_M_S:
@@ -75,6 +78,8 @@ def rest_ms(rows: list[Row], start_ns: int, *, tangential: bool) -> float:
             rest_ns = row.now_ns
         elif row.now_ns - rest_ns >= REST_NS:
             return (rest_ns - start_ns) / 1e6
+    if rest_ns is not None and rows[-1].braked:
+        return (rest_ns - start_ns) / 1e6
     return -1.0
 
 

@@ -85,7 +85,7 @@ class Gateway:
         self._pump = Pump(self._hub, sources, actions, self._command, self._video, status_box)
         self._signalling = Signalling(
             self._hub, store, actions, self._command, self._video, greeter, sources,
-            self._notes, self._pump.newest_status,
+            self._notes, self._pump.newest_status, self._doorman.callers.know,
         )  # fmt: skip
         self._sources = sources
 
@@ -118,6 +118,7 @@ class Gateway:
             "guard": self._sources.guard_alive(now_ns()),
             "media": self._video.link.is_up,
             "sockets": self._signalling.sockets,
+            "turned_away": self._doorman.callers.turned_away,
         }
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
@@ -134,8 +135,8 @@ class Gateway:
         )
         await runner.setup()
         assert runner.server is not None
-        servers = [
-            await self._doorman.open(runner.server, one, self._listener.tls)
+        entrances = [
+            self._doorman.open(runner.server, one, self._listener.tls)
             for one in self._listener.sockets
         ]
         ports = self._command.datagrams.open(self._links, self._listener.host)
@@ -158,8 +159,8 @@ class Gateway:
         finally:
             ending.cancel()
             await end_tasks(parts)
-            for server in servers:
-                server.close()
+            for entrance in entrances:
+                await entrance.close()
             await self._command.close()
             await self._signalling.close()
             await runner.cleanup()

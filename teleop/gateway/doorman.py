@@ -1,4 +1,4 @@
-"""Caps how many connections there are and how long one may stay without a request.
+"""Caps how many connections come and are there, and how long one may stay without a request.
 
 aiohttp waits for a request without a time limit; a peer that sends a header byte by byte would
 hold a connection for ever.
@@ -13,11 +13,12 @@ import ssl
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from teleop.gateway.callers import Callers
+from teleop.gateway.entrance import Entrance
 from transport.local.clock import now_ns
 
 MAX_CONNECTIONS = 128
 IDLE_NS = 10_000_000_000
-TLS_HANDSHAKE_S = 5.0
 
 
 class _Full(asyncio.Protocol):
@@ -34,19 +35,17 @@ class Doorman:
     def __init__(self, *, most: int = MAX_CONNECTIONS, idle_ns: int = IDLE_NS) -> None:
         self._most = most
         self._idle_ns = idle_ns
+        self.callers = Callers(now_ns())
         self._since: dict[asyncio.BaseProtocol, int] = {}
         self._busy: set[asyncio.BaseProtocol] = set()
         self._server: web.Server | None = None
 
-    async def open(
+    def open(
         self, server: web.Server, listener: socket.socket, tls: ssl.SSLContext | None
-    ) -> asyncio.Server:
-        """Start to accept connections."""
+    ) -> Entrance:
+        """Start to accept connections (in a running event loop)."""
         self._server = server
-        timeout_s = TLS_HANDSHAKE_S if tls else None
-        return await asyncio.get_running_loop().create_server(
-            self._make, sock=listener, ssl=tls, ssl_handshake_timeout=timeout_s
-        )
+        return Entrance(listener, tls, self._admit, self._make)
 
     def middleware(self) -> Middleware:
         """Middleware that knows which connections have a request in work."""
@@ -62,6 +61,9 @@ class Doorman:
                 self._since[protocol] = now_ns()
 
         return track
+
+    def _admit(self, address: str) -> bool:
+        return self.callers.admit(address, now_ns())
 
     def _make(self) -> asyncio.BaseProtocol:
         assert self._server is not None

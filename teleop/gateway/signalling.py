@@ -52,6 +52,7 @@ class Signalling:
         sources: Sources,
         notes: Notes,
         newest_status: Callable[[], str],
+        know: Callable[[str], None],
     ) -> None:
         self._hub = hub
         self._store = store
@@ -62,6 +63,7 @@ class Signalling:
         self._sources = sources
         self._notes = notes
         self._newest_status = newest_status
+        self._know = know
         self._guesses = h.Guesses(now_ns())
         self._pages: set[Page] = set()
         self._orphans: dict[int, int] = {}
@@ -139,6 +141,7 @@ class Signalling:
             self._notes.write("store_failed", detail=str(error))
             page.refuse(Reason.STORE_FAILED, close=True)
             return
+        self._know(page.address)
         session = admitted.session
         if session.role is Role.CONSOLE and page.handshake.native:
             nonce = page.handshake.nonce

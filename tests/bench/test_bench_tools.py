@@ -45,9 +45,9 @@ def test_the_table_shows_the_worst_case_and_counts_bad_rows() -> None:
     assert table([(CUT, [GOOD])], 2.0)[1] == 0
 
 
-def _rows(speeds: list[float]) -> list[Row]:
+def _rows(speeds: list[float], *, braked: bool = False) -> list[Row]:
     return [
-        Row(i * 2_000_000, State.HOLD, Cause.NONE, (0.0, 0.0, 0.0), v, v, 0.0, False)
+        Row(i * 2_000_000, State.HOLD, Cause.NONE, (0.0, 0.0, 0.0), v, v, 0.0, braked)
         for i, v in enumerate(speeds)
     ]
 
@@ -56,6 +56,10 @@ def test_rest_counts_only_when_the_arm_stays_at_rest() -> None:
     pause = [0.03] * 5 + [0.0] * 5 + [0.03] * 5 + [0.0] * 20
     assert trace.rest_ms(_rows(pause), 0, tangential=True) == 30.0
     assert trace.rest_ms(_rows([0.03] * 50), 0, tangential=False) == -1.0
+    left = [0.03] * 5 + [0.0] * 3
+    assert trace.rest_ms(_rows(left, braked=True), 0, tangential=False) == 10.0, "and gone"
+    assert trace.rest_ms(_rows(left), 0, tangential=False) == -1.0
+    assert trace.rest_ms(_rows([*left, 0.03], braked=True), 0, tangential=False) == -1.0
     assert trace.travelled_m(_rows([0.01] * 11), tangential=True) == pytest.approx(0.0002)
 
 

@@ -14,7 +14,8 @@ from bench.kit.bench import SkipCase
 
 PER_CORE = 2
 MEMORY_SHARE = 0.5
-DISK_BYTES = 8_000_000
+DISK_BYTES = 300_000_000
+"""Above what `teleop demo` asks for (`record.min_free_mb` 200)."""
 FLOOD_PER_S = 10_000
 FOREIGN = "127.0.0.2"
 """An address that no peer of ours has."""
@@ -108,7 +109,7 @@ def busy_disk(rig: Rig) -> None:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """The recording goes to a disk that is full within seconds."""
+    """The recording goes to a disk of its own, which `fill_disk` can fill."""
     out = folder / "out"
     out.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(out)]
@@ -119,6 +120,14 @@ def small_disk(folder: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "-l", str(out)], check=True)
+
+
+def fill_disk(rig: Rig) -> None:
+    """Another program takes all that is free on the recording's disk."""
+    out = rig.folder / "out"
+    free = os.statvfs(out)
+    with (out / "filled").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
 
 
 def ports_of(pid: int) -> list[int]:

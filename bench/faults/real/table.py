@@ -58,7 +58,7 @@ REAL: tuple[RealFault, ...] = (
               undo=Rig.end_helpers),
     RealFault(goes_on("memory pressure (half of what is free)", 6.0), disturb.memory,
               undo=Rig.end_helpers),
-    RealFault(goes_on("disk full", 8.0), lambda rig: None, around=disturb.small_disk),
+    RealFault(goes_on("disk full", 8.0), disturb.fill_disk, around=disturb.small_disk),
     RealFault(goes_on("slow disk (two programs write and sync)", 8.0), disturb.busy_disk,
               undo=Rig.end_helpers),
     RealFault(goes_on("flood, 10,000 datagrams/s", 8.0), disturb.flood, undo=Rig.end_helpers),
