@@ -159,7 +159,6 @@ class ArmBox:
     def _supervise_brakes(self) -> None:
         fastest = max(map(abs, self.body.joints()[1]))
         self._ramp.braking(self._servo.braked, fastest, self._period_ns)
-        self._powered = self._powered and not self._ramp.tripped
 
     def _apply_torque(self, wanted_nm: Vec, dt_s: float) -> bool:
         """Run the motors in torque control; False: refused, brake."""

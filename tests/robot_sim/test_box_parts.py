@@ -183,7 +183,8 @@ def test_brakes_that_never_close_end_in_a_power_cut_after_their_slack() -> None:
 def test_brakes_that_close_and_do_not_slow_the_arm_end_in_a_power_cut() -> None:
     assert any(ramp(True, [0.05] * 60))
     assert not any(ramp(True, [RAMP_FLOOR_RAD_S] * 200)), "slower than any ramp can tell"
-    assert ramp(True, [math.nan] * 60)[-1], "an unknown speed is no braking"
+    unknown = ramp(True, [math.nan] * 60)
+    assert unknown.index(True) == RAMP_SLACK_NS // MS, "an unknown speed is no braking"
 
 
 def test_a_stop_from_full_speed_along_the_ramp_is_let_end() -> None:
