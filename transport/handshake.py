@@ -25,6 +25,8 @@ HELLO_TIMEOUT_NS = 10_000_000_000
 """A socket that does not say hello is closed (slow senders hold no socket)."""
 MAX_HELLOS = 5
 MAX_BAD_MESSAGES = 100
+MAX_BAD_OF_STRANGERS = 4
+"""Before anybody was let in: each answer costs more than the question."""
 """A page that keeps sending what cannot be decoded is closed; it may come back."""
 MESSAGE_RATE_HZ = 100.0  # twice what the busiest page (bedside, lift pressed) sends
 MESSAGE_BURST = 200.0
@@ -193,7 +195,8 @@ class Handshake:
 
     def _bad_message(self, reason: Reason) -> list[Action]:
         self._bad += 1
-        if self._bad > MAX_BAD_MESSAGES:
+        most = MAX_BAD_OF_STRANGERS if self.session is None else MAX_BAD_MESSAGES
+        if self._bad > most:
             return self._refuse(Reason.TOO_MANY_ERRORS, close=True)
         return self._refuse(reason)
 

@@ -10,10 +10,10 @@ import ipaddress
 
 from transport.rates import TokenBucket
 
-PER_ADDRESS_HZ, PER_ADDRESS_BURST = 20.0, 120.0
-"""A browser opens up to six connections for a page and keeps them; three pages of one machine that
-are loaded anew at once stay far below the burst. 20 a second cost about 3 % of a core."""
-STRANGERS_HZ, STRANGERS_BURST = 50.0, 240.0
+PER_ADDRESS_HZ, PER_ADDRESS_BURST = 10.0, 60.0
+"""A browser opens up to six connections for a page and keeps them: three pages of one machine that
+are loaded anew at once stay far below the burst. 10 a second cost about 3 % of a core."""
+STRANGERS_HZ, STRANGERS_BURST = 40.0, 120.0
 """All addresses together from which nobody has joined yet: many addresses are cheap to have."""
 MOST_ADDRESSES = 1024
 MOST_KNOWN = 256

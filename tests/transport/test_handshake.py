@@ -348,6 +348,13 @@ def test_a_flood_cannot_crowd_out_a_stop() -> None:
     assert reason(say(socket, s.Event(name="STOP", arg=1))) is None
 
 
+def test_rubbish_of_a_stranger_closes_the_socket_soon() -> None:
+    socket = Site().socket()
+    answers = [socket.receive("rubbish", {}, i * S) for i in range(5)]
+    assert [closes(a) for a in answers] == [False] * 4 + [True]
+    assert reason(answers[4]) == Reason.TOO_MANY_ERRORS
+
+
 def test_endless_rubbish_closes_the_socket() -> None:
     socket = Site().join("BEDS-2345")
     answers = [socket.receive("rubbish", {}, i * S) for i in range(101)]
