@@ -19,6 +19,9 @@ from bench.kit.model import Case, CaseResult, Measured
 from bench.kit.store import write_atomic
 from transport.local.clock import now_ns
 
+HERE = f"{Path(__file__).resolve().parents[2]}{os.sep}"
+"""Folder of the project, as tracebacks name it."""
+
 
 def measure(bench: Bench, case: Case, root_pid: int) -> CaseResult:
     """Run one case; what goes wrong becomes part of the result."""
@@ -31,7 +34,7 @@ def measure(bench: Bench, case: Case, root_pid: int) -> CaseResult:
         except SkipCase as reason:
             skipped = str(reason)
         except Exception:
-            error = traceback.format_exc(limit=12)
+            error = traceback.format_exc(limit=12).replace(HERE, "")  # no path of this machine
     wall_s = (now_ns() - start_ns) / 1e9
     return CaseResult(case, measured, error, skipped, round(wall_s, 3), meter.percent,
                       round(os.getloadavg()[0], 2))  # fmt: skip

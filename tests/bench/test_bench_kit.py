@@ -213,6 +213,8 @@ def test_cases_run_in_processes_are_stored_at_once_and_resumed(
     found = {r.case.key: r for r in run.results}
     assert found["good"].measured.series[0].values == (1.0, 2.0, 3.0)
     assert "the case is broken" in found["breaks"].error
+    here = str(Path(__file__).resolve().parents[2])
+    assert here not in found["breaks"].error, "results are shared"
     assert found["lacks"].skipped == "no such device"
     assert "ended with 7" in found["dies"].error
     assert "last words" in found["dies"].error
