@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.faults.model import Fault, Follows, Group, Invariant
@@ -106,22 +106,33 @@ def _sum(results: Iterable[CaseResult], name: str) -> float:
     return sum(f.value or 0.0 for r in results for f in r.measured.figures if f.name == name)
 
 
-def _real(run: Run) -> list[str]:
+def _newest(runs: Sequence[Run], key: str) -> CaseResult | None:
+    """The result of the last run that could make the case, else the last one's reason."""
+    found = [result for run in runs if (result := run.result(key)) is not None]
+    made = [result for result in found if not (result.error or result.skipped)]
+    chosen = made or found
+    return chosen[-1] if chosen else None
+
+
+def _real(runs: Sequence[Run]) -> list[str]:
     rows = []
     for row in REAL:
-        result = run.result(key_of(row.must.name))
+        result = _newest(runs, key_of(row.must.name))
         if result is None or result.error or result.skipped:
             why = "not run" if result is None else (result.error or result.skipped).splitlines()[-1]
             rows.append(f"| {row.must.name} | {row.people.value} | {why} |")
             continue
         shown = [f for f in result.measured.figures if f.name.endswith(("max", "worse by"))]
-        text = "; ".join(f"{f.name.split(': ', 1)[-1]} {figure_text(f)}" for f in shown)
-        rows.append(f"| {row.must.name} | {row.people.value} | {text} |")
-    return ["## Real processes", "", *_table(("fault", "people", "worst figures"), rows)]
+        text = "; ".join({f"{f.name.split(': ', 1)[-1]} {figure_text(f)}": None for f in shown})
+        wrong = [f"**{note.split(': ', 1)[-1]}**" for note in result.measured.notes]
+        rows.append(f"| {row.must.name} | {row.people.value} | {'; '.join([text, *wrong])} |")
+    where = [f"Run {run.started_utc}, revision {run.machine.revision or '-'}." for run in runs]
+    table = _table(("fault", "people", "worst figures; in bold what was out of limits"), rows)
+    return ["## Real processes", "", *where, "", *table]
 
 
-def page(run: Run) -> str:
-    """The page of a run."""
+def page(run: Run, real: Sequence[Run] = ()) -> str:
+    """The page of a run; `real`: runs of the layer of real processes, a later one counts more."""
     figures = _figures(run)
     machine = run.machine
     where = (f"Run {run.started_utc}, revision {machine.revision or '-'}, {machine.cpu}, "
@@ -131,7 +142,7 @@ def page(run: Run) -> str:
     for group in Group:
         rows = [_row(figures, fault) for fault in TABLE if fault.group is group]
         lines += [f"## {group.value.capitalize()}", "", *_table(COLUMNS, rows)]
-    lines += _real(run)
+    lines += _real(real or [run])
     lines += ["## Invariants", "", *(f"- **{i.name}** {i.value}" for i in Invariant), ""]
     lines += [f"- *{f.name.lower()}*: {f.value}" for f in Follows]
     return "\n".join(lines) + "\n"
@@ -141,9 +152,17 @@ def main() -> int:
     """Print the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.faults.doc", description=__doc__)
     parser.add_argument("run", help="run folder, file, or `faults` for the newest")
+    parser.add_argument(
+        "--real",
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="a run of the real processes (repeat it; a later one counts more)",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of results")
     given = parser.parse_args()
-    sys.stdout.write(page(load(find(given.run, given.out))))
+    real = [load(find(one, given.out)) for one in given.real]
+    sys.stdout.write(page(load(find(given.run, given.out)), real))
     return 0
 
 

@@ -185,6 +185,31 @@ def test_the_page_shows_every_fault_and_what_was_not_run() -> None:
     assert text.count("not run") == len(REAL)
 
 
+def test_the_newest_run_that_made_a_case_counts_and_says_what_was_out_of_limits() -> None:
+    name = REAL[0].must.name
+    case = Case(key_of(name), "")
+
+    def run(started: str, result: CaseResult) -> Run:
+        return Run("faults", "Faults", started, MACHINE, (), False, 1.0, 0.1, (result,))
+
+    def made(ms: float, *notes: str) -> CaseResult:
+        figure = Figure(f"{name}: detection max", "ms", ms, 1)
+        return CaseResult(case, Measured((figure, figure), notes=notes))
+
+    real = [
+        run("2026-01-31T120000Z", made(11.0)),
+        run("2026-02-01T120000Z", made(22.0, f"number 0: {name}: moved again")),
+        run("2026-02-02T120000Z", CaseResult(case, Measured(), error="could not be made")),
+    ]
+    virtual = run("2026-01-30T120000Z", CaseResult(Case("single-link", ""), Measured()))
+    rows = [line for line in page(virtual, real).splitlines() if line.startswith(f"| {name} |")]
+    assert "detection max 22.0 ms; **" in rows[-1]
+    assert "moved again**" in rows[-1]
+    assert "2026-02-01T120000Z" in page(virtual, real)
+    failed = [line for line in page(virtual, real[2:]).splitlines() if "could not be made" in line]
+    assert len(failed) == 1
+
+
 # Attacks at the gate.
 
 
