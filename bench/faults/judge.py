@@ -8,6 +8,8 @@ from bench.faults.model import FORCE_MAX_N, STOPPED, Fault, Follows, Outcome
 from safety.slowing import SLIDE_M_S
 from safety.states import Cause
 
+STOP_PATH_MM = 2.5
+"""A stop from 30 mm/s in contact may take this path."""
 JUDGED = (Follows.STOP, Follows.PAUSE, Follows.SLOWER)
 
 
@@ -63,6 +65,7 @@ def pair_problems(outcome: Outcome, one: Fault, two: Fault, cycle_ms: float) -> 
         found_ms = outcome.second_detect_ms if second else outcome.detect_ms
         limit_ms = _limit_ms(outcome, fault, second=second) + cycle_ms
         hidden = _hidden(outcome, fault, other, limit_ms, second=second)
+        hidden |= second and _creeps(outcome, fault, found_ms)
         judged = fault.follows in JUDGED and not hidden
         stops |= judged and fault.follows is Follows.STOP
         if judged and fault.guard_sees and not 0.0 <= found_ms <= limit_ms:
@@ -80,6 +83,13 @@ def _limit_ms(outcome: Outcome, fault: Fault, *, second: bool) -> float:
         return fault.slow_detect_ms
     stopping = second and 0.0 <= outcome.detect_ms <= outcome.gap_ms
     return fault.slowing_detect_ms if stopping and fault.slowing_detect_ms else fault.detect_max_ms
+
+
+def _creeps(outcome: Outcome, fault: Fault, found_ms: float) -> bool:
+    """The first fault's stop had nearly ended: what went on was slower than guard calls a slide."""
+    needs_motion = math.isinf(fault.slow_detect_ms)
+    slow = outcome.end_mm_s <= 1e3 * SLIDE_M_S and outcome.stop_distance_mm <= STOP_PATH_MM
+    return needs_motion and found_ms < 0.0 and slow
 
 
 def _hidden(outcome: Outcome, fault: Fault, other: Fault, limit_ms: float, *, second: bool) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from bench.branch import branch
 from bench.faults.act import Inject, outage, profile
@@ -123,3 +124,43 @@ def test_a_harmless_fault_does_not_hide_a_cut_video(
 
     outcome = branch(world, ending)
     assert pair_problems(outcome, one, two, 2.0) == []
+
+
+STOPPED_FIRST = Outcome(
+    "wrong picture", "HOLD", "FRAME_ID_INVALID", 22.0, 900.0, -1.0, 0.84, 5.0,
+    second="servo keeps sending after a release", gap_ms=30.0, second_detect_ms=-1.0,
+    second_speed_mm_s=17.0, end_mm_s=0.6,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outcome", "wrong"),
+    [
+        (STOPPED_FIRST, False),
+        (replace(STOPPED_FIRST, end_mm_s=10.0, stop_distance_mm=2.5), False),
+        (replace(STOPPED_FIRST, end_mm_s=10.1), True),
+        (replace(STOPPED_FIRST, stop_distance_mm=2.6), True),
+        (replace(STOPPED_FIRST, second_detect_ms=200.0), True),
+    ],
+)
+def test_a_servo_that_goes_on_after_a_stop_counts_from_what_is_a_slide(
+    outcome: Outcome, wrong: bool
+) -> None:
+    one, two = NAMED["wrong picture"], NAMED["servo keeps sending after a release"]
+    assert bool(pair_problems(outcome, one, two, 2.0)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "gap_s"),
+    [("encoders frozen", "servo keeps sending after a release", 0.029),
+     ("servo runs away, 0.5 rad/s", "encoders frozen", 0.010),
+     ("arm loses power", "arm box stalls for 100 ms", 0.0)],
+)  # fmt: skip
+def test_nobody_is_asked_to_see_what_the_other_fault_hides(
+    first: str, second: str, gap_s: float, begun: tuple[World, Watch]
+) -> None:
+    world, watch = begun
+    one, two = NAMED[first], NAMED[second]
+    outcome = branch(world, lambda copy: run_pair(copy, watch, one, two, gap_s))
+    assert pair_problems(outcome, one, two, 2.0) == []
+    assert outcome.still
