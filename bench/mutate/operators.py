@@ -135,7 +135,12 @@ OPERATORS = (
 
 
 def sites(tree: ast.AST) -> Iterator[Site]:
-    """All changes of `tree`, in the order of the source. Annotations are left alone."""
+    """All changes of `tree`, in the order of the source.
+
+    Annotations are left alone, and `slots` of a data class: it is a matter of memory only.
+    """
+    if isinstance(tree, ast.keyword) and tree.arg == "slots":
+        return
     for kinds, operator in OPERATORS:
         if isinstance(tree, kinds):
             yield from operator(tree)

@@ -33,6 +33,7 @@ LEFT_OUT = {"test_explore.py"}
         ("0.0", {"1.0"}),
         ("True", {"False"}),
         ("'words'", set()),
+        ("f(True, slots=True)", {"f(False, slots=True)"}),
         ("a < b <= c", {"a <= b <= c", "a >= b <= c", "a < b < c", "a < b > c"}),
     ],
 )

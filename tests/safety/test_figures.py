@@ -76,6 +76,8 @@ def lines() -> Iterator[str]:
         for key, value in vars(module).items():
             if isinstance(value, type) and value.__module__ == name:
                 if dataclasses.is_dataclass(value):
+                    frozen = value.__dataclass_params__.frozen  # type: ignore[attr-defined]
+                    yield f"{name}.{key}: {'frozen' if frozen else 'may change'}"
                     yield from (f"{name}.{key}.{at} = {text}" for at, text in begun(value))
             elif key in own and key.strip("_").isupper() and (text := shown(value)) is not None:
                 yield f"{name}.{key} = {text}"
