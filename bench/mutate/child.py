@@ -17,7 +17,7 @@ from types import CodeType, ModuleType
 import pytest
 
 STAGES: tuple[tuple[str, ...], ...] = (
-    ("test_figures.py",),
+    ("test_figures.py", "test_machine_borders.py"),
     ("test_transitions.py", "test_parts.py", "test_gate.py", "test_frame.py", "test_watchdog.py",
      "test_limits.py", "test_layout.py", "test_worst.py", "test_edges.py", "test_follow.py",
      "test_causes.py", "test_borders.py", "test_intake.py", "test_people.py", "test_diagram.py",
