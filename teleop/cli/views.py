@@ -112,14 +112,20 @@ class TextView(ABC):
         if status.step == "NONE":
             return ""
         words = self._texts(f"step.{status.step}")
-        if status.step == "WAIT_FOR_LINK" and status.age_p99_ms > status.qualify_age_ms > 0.0:
-            words = self._texts(
-                "step.link_slow",
-                age=math.ceil(status.age_p99_ms),
-                limit=f"{status.qualify_age_ms:g}",
-                s=f"{status.qualify_s:g}",
-            )
+        if status.step == "WAIT_FOR_LINK":
+            words = self._too_slow(status) or words
         return f"{self._texts('cli.next')} {words}"
+
+    def _too_slow(self, status: Status) -> str:
+        """Why the link's test cannot end as things are; empty: it needs time only."""
+        seconds = f"{status.qualify_s:g}"
+        if status.age_p99_ms > status.qualify_age_ms > 0.0:
+            age, limit = math.ceil(status.age_p99_ms), f"{status.qualify_age_ms:g}"
+            return self._texts("step.link_slow", age=age, limit=limit, s=seconds)
+        if status.loop_p99_ms > status.loop_limit_ms > 0.0:
+            loop, limit = math.ceil(status.loop_p99_ms), f"{status.loop_limit_ms:g}"
+            return self._texts("step.loop_slow", loop=loop, limit=limit, s=seconds)
+        return ""
 
     @abstractmethod
     def status(self, status: Status) -> None:

@@ -72,6 +72,8 @@ class Status:
     """Oldest command with which the link's test goes on, as configured."""
     qualify_s: float = 0.0
     """How long the link's test takes, as configured."""
+    loop_limit_ms: float = 0.0
+    """Longest loop from picture to motion, as configured; 0: not known."""
     links: int = 1
     """Network links configured."""
     link_silent_ms: float = 0.0
@@ -111,6 +113,7 @@ class StatusReader:
             display_lag_ms=display_lag_ms,
             qualify_age_ms=limits.qualify_age_ms,
             qualify_s=limits.qualify_s,
+            loop_limit_ms=limits.loop_ms,
         )
         self._timing = TimingReader(run_dir)
         self._guard = channels.box(run_dir, channels.GUARD_REPORT)

@@ -96,6 +96,16 @@ def begun() -> Iterator[tuple[World, Watch]]:
     world.close()
 
 
+def pair(
+    begun: tuple[World, Watch], first: str, second: str, gap_s: float
+) -> tuple[Outcome, list[str]]:
+    """What two faults led to, and what is wrong with it."""
+    world, watch = begun
+    one, two = NAMED[first], NAMED[second]
+    outcome = branch(world, lambda copy: run_pair(copy, watch, one, two, gap_s))
+    return outcome, pair_problems(outcome, one, two, 2.0)
+
+
 @pytest.mark.parametrize(
     ("first", "second", "gap_s"),
     [("encoders frozen", "bedside stop, key", 0.0132),
@@ -104,10 +114,8 @@ def begun() -> Iterator[tuple[World, Watch]]:
 def test_an_arm_that_was_slowed_by_a_stop_does_not_creep_on(
     first: str, second: str, gap_s: float, begun: tuple[World, Watch]
 ) -> None:
-    world, watch = begun
-    one, two = NAMED[first], NAMED[second]
-    outcome = branch(world, lambda copy: run_pair(copy, watch, one, two, gap_s))
-    assert pair_problems(outcome, one, two, 2.0) == []
+    outcome, wrong = pair(begun, first, second, gap_s)
+    assert wrong == []
     assert outcome.end_mm_s < 1.0
     assert "FAULT" in outcome.seen
 
@@ -116,14 +124,7 @@ def test_an_arm_that_was_slowed_by_a_stop_does_not_creep_on(
 def test_a_harmless_fault_does_not_hide_a_cut_video(
     harmless: str, begun: tuple[World, Watch]
 ) -> None:
-    world, watch = begun
-    one, two = NAMED["video cut"], NAMED[harmless]
-
-    def ending(copy: World) -> Outcome:
-        return run_pair(copy, watch, one, two, 0.005)
-
-    outcome = branch(world, ending)
-    assert pair_problems(outcome, one, two, 2.0) == []
+    assert pair(begun, "video cut", harmless, 0.005)[1] == []
 
 
 STOPPED_FIRST = Outcome(
@@ -159,8 +160,6 @@ def test_a_servo_that_goes_on_after_a_stop_counts_from_what_is_a_slide(
 def test_nobody_is_asked_to_see_what_the_other_fault_hides(
     first: str, second: str, gap_s: float, begun: tuple[World, Watch]
 ) -> None:
-    world, watch = begun
-    one, two = NAMED[first], NAMED[second]
-    outcome = branch(world, lambda copy: run_pair(copy, watch, one, two, gap_s))
-    assert pair_problems(outcome, one, two, 2.0) == []
+    outcome, wrong = pair(begun, first, second, gap_s)
+    assert wrong == []
     assert outcome.still

@@ -163,20 +163,25 @@ def test_the_status_line_says_state_cause_and_next_step(
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize(("age_ms", "slow"), [(40.0, False), (94.2, True), (-1.0, False)])
+@pytest.mark.parametrize(
+    ("age_ms", "loop_ms", "key"),
+    [(40.0, 50.0, "step.WAIT_FOR_LINK"), (94.2, 20.0, "step.link_slow"),
+     (94.2, 70.0, "step.link_slow"), (14.0, 63.5, "step.loop_slow"),
+     (-1.0, -1.0, "step.WAIT_FOR_LINK")],
+)  # fmt: skip
 def test_a_link_too_slow_to_pass_its_test_says_so(
-    language: str, age_ms: float, slow: bool, capsys: pytest.CaptureFixture[str]
+    language: str, age_ms: float, loop_ms: float, key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Otherwise a newcomer waits for ever and does not know for what."""
     texts = Texts(language)
     view = PlainView(texts, Bedside())
     status = Status(
         state="CONNECTED", step="WAIT_FOR_LINK", guard_alive=True, age_p99_ms=age_ms,
-        qualify_age_ms=40.0, qualify_s=5.0,
+        loop_p99_ms=loop_ms, qualify_age_ms=40.0, qualify_s=5.0, loop_limit_ms=50.0,
     )  # fmt: skip
     view.status(status)
-    words = texts("step.link_slow", age=95, limit="40", s="5")
-    assert (words in capsys.readouterr().out) == slow
+    limit = "50" if key == "step.loop_slow" else "40"
+    assert texts(key, age=95, loop=64, limit=limit, s="5") in capsys.readouterr().out
     view.status(replace(status, age_p99_ms=age_ms + 1.0))
     assert capsys.readouterr().out == "", "another figure is no news"
 

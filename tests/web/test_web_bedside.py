@@ -136,6 +136,8 @@ def test_a_link_too_slow_to_pass_its_test_says_so(bedside: Page, robot: Robot) -
     waiting: dict[str, Any] = {"state": State.CONNECTED, "step": Step.WAIT_FOR_LINK}
     robot.show(**waiting, qualified=0.4)
     expect(step).to_have_text(re.compile(r"being tested \(40 %\)"))
+    robot.show(**waiting, qualified=0.0, loop_ms=63.5)
+    expect(step).to_have_text(re.compile("too slow.* up to 64 ms.* under 50 ms for 5 s"))
     robot.show(**waiting, qualified=0.0, age_ms=94.2)
     expect(step).to_have_text(re.compile("too slow.* 95 ms old.* under 40 ms for 5 s"))
 

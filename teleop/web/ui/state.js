@@ -19,13 +19,15 @@ export function alarmName(telemetry, lost) {
 export class StatePanel {
   constructor() {
     this.clampSeen = new Map();
-    this.qualifyAgeMs = Infinity; // Until the robot's limits are known.
+    this.qualifyAgeMs = Infinity; // Until the robot's limits are known, as the next.
+    this.loopMs = Infinity;
     this.qualifyS = 0;
   }
 
   /** The robot's limits, as it welcomes a page with them. */
   limits(limits) {
     this.qualifyAgeMs = limits.qualify_age_ms ?? this.qualifyAgeMs;
+    this.loopMs = limits.loop_ms ?? this.loopMs;
     this.qualifyS = limits.qualify_s ?? this.qualifyS;
   }
 
@@ -56,9 +58,15 @@ export class StatePanel {
   /** What a link still lacks: time, or it is too slow to ever pass as it is. */
   waiting(telemetry) {
     const percent = Math.round(100 * telemetry.qualified);
-    if (!(telemetry.age_p99_ms > this.qualifyAgeMs)) return t("step.link_progress", { percent });
-    const age = Math.ceil(telemetry.age_p99_ms);
-    return t("step.link_slow", { age, limit: this.qualifyAgeMs, s: this.qualifyS });
+    const { age_p99_ms: age, loop_p99_ms: loop } = telemetry;
+    const s = this.qualifyS;
+    if (age > this.qualifyAgeMs) {
+      return t("step.link_slow", { age: Math.ceil(age), limit: this.qualifyAgeMs, s });
+    }
+    if (loop > this.loopMs) {
+      return t("step.loop_slow", { loop: Math.ceil(loop), limit: this.loopMs, s });
+    }
+    return t("step.link_progress", { percent });
   }
 
   renderClamps(mask, now) {
