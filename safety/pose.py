@@ -22,6 +22,11 @@ ASKED_M_S = 0.002
 an encoder. (At 5 mm/s a regulated arm crept on at 4.4 mm/s behind frozen joints, unnoticed.)"""
 STUCK_NS = 100 * MS
 """As for the force sensor: identical readings for so long are no readings."""
+DEAD_NS = 20 * MS
+"""An arm may begin to follow that late: as long as a silent one is believed (`arm_silent_ms`)."""
+STUCK_M = 0.0004
+"""Way asked for after which the joints must read otherwise: 0.02 m/s for `DEAD_NS`. The faster the
+motion, the less of it happens unseen: at 50 mm/s 1 mm, where `STUCK_NS` alone allows 5 mm."""
 
 
 @dataclass(slots=True)
@@ -33,6 +38,8 @@ class PoseWatch:
     q_rad: Vec7 = (0.0,) * 7
     still_since_ns: int = 0
     """Since when the joints read the same although motion is asked for; 0: they do not."""
+    asked_m: float = 0.0
+    """Way asked for since then, by the speed asked for at each sample."""
 
     def implausible(self, arm: ArmState, asked_m_s: float, now_ns: int) -> bool:
         """Take a fresh sample; `asked_m_s` is what servo orders now, 0 under brakes."""
@@ -52,7 +59,11 @@ class PoseWatch:
 
     def _stuck(self, arm: ArmState, asked_m_s: float, now_ns: int) -> bool:
         if asked_m_s < ASKED_M_S or arm.braked or arm.q_rad != self.q_rad:
-            self.still_since_ns = 0
+            self.still_since_ns, self.asked_m = 0, 0.0
             return False
-        self.still_since_ns = self.still_since_ns or now_ns
-        return now_ns - self.still_since_ns >= STUCK_NS
+        if self.still_since_ns == 0:
+            self.still_since_ns = now_ns
+        else:
+            self.asked_m += asked_m_s * (arm.stamp_ns - self.stamp_ns) / 1e9
+        still_ns = now_ns - self.still_since_ns
+        return still_ns >= STUCK_NS or (still_ns >= DEAD_NS and self.asked_m >= STUCK_M)

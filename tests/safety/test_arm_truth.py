@@ -8,7 +8,7 @@ import pytest
 from harness import Rig
 
 from safety.limits import Limits
-from safety.pose import STUCK_NS, PoseWatch
+from safety.pose import ASKED_M_S, DEAD_NS, STUCK_M, STUCK_NS, PoseWatch
 from safety.slowing import SlideWatch
 from safety.states import Cause, State
 
@@ -74,18 +74,43 @@ def test_a_pose_that_moves_as_fast_as_it_says_is_plausible() -> None:
         assert not watch.implausible(sample, 0.1, ms * MS)
 
 
-def test_joints_that_read_the_same_although_they_should_move_are_stuck() -> None:
+def noticed_ms(speeds_m_s: list[float], step_ms: int = 1) -> int | None:
+    """When a watch of joints that stand still tells, from the first sample; one speed a sample."""
     watch = PoseWatch()
     arm = replace(Rig().arm, braked=False)
-    found = [
-        ms
-        for ms in range(1, 200)
-        if watch.implausible(replace(arm, stamp_ns=ms * MS), 0.02, ms * MS)
-    ]
-    assert found[0] * MS <= STUCK_NS + 2 * MS
-    assert not any(
-        watch.implausible(replace(arm, stamp_ns=ms * MS), 0.0, ms * MS) for ms in range(300, 600)
-    ), "nobody asked for motion"
+    watch.implausible(replace(arm, stamp_ns=MS, q_rad=(0.1,) * 7), 0.0, MS)
+    for n, speed in enumerate(speeds_m_s):
+        at_ns = 2 * MS + n * step_ms * MS
+        if watch.implausible(replace(arm, stamp_ns=at_ns, q_rad=(0.1,) * 7), speed, at_ns):
+            return n * step_ms
+    return None
+
+
+@pytest.mark.parametrize("asked_m_s", [ASKED_M_S, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1])
+def test_the_faster_the_motion_asked_for_the_sooner_joints_that_stand_still_are_stuck(
+    asked_m_s: float,
+) -> None:
+    by_way_ms = max(DEAD_NS / MS, STUCK_M / asked_m_s * 1e3)
+    found = noticed_ms([asked_m_s] * 200)
+    assert found is not None
+    assert min(by_way_ms, STUCK_NS / MS) <= found <= min(by_way_ms, STUCK_NS / MS) + 1
+
+
+def test_the_way_asked_for_is_measured_sample_by_sample() -> None:
+    slow, fast = [0.002] * 50, [0.05] * 50
+    assert noticed_ms(slow + fast) == 50 + 6  # 0.098 mm, then 0.05 mm a sample
+    assert noticed_ms([0.05] * 10 + slow) == 20  # enough way, but not before the arm must follow
+    assert noticed_ms([0.02] * 200, step_ms=4) == 20
+
+
+@pytest.mark.parametrize("pause", [[0.0], [ASKED_M_S - 1e-6]])
+def test_after_a_pause_the_way_and_the_time_begin_anew(pause: list[float]) -> None:
+    assert noticed_ms([0.1] * 19 + pause + [0.01] * 39) is None
+    assert noticed_ms([0.002] * 99 + pause + [0.002] * 99) is None
+
+
+def test_joints_that_nobody_asks_to_move_may_stand_still() -> None:
+    assert noticed_ms([0.0] * 600) is None
 
 
 def test_samples_far_apart_are_not_compared() -> None:
