@@ -57,7 +57,13 @@ class RobotSite:
         self._limits, self._interface = limits, interface
         self._seed = seed
         self._serial = 0
-        self.arm_box = ArmBox(scene or load_scene(), seed=seed, incarnation=1)
+        self.arm_box = ArmBox(
+            scene or load_scene(),
+            seed=seed,
+            incarnation=1,
+            command_silence_ns=round(limits.servo_silent_ms * 1e6),
+            enable_silence_ns=round(limits.permit_life_ms * 1e6),
+        )
         self.servo = ServoCore(limits, incarnation=2, law=law_for(interface, limits))
         self.guard = GuardCore(limits, simulated=True)
         self.arm = Latest(nothing(m.ARM_STATE))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from bench import trace
 from bench.branch import branch
 from bench.faults.run import BEFORE_NS
+from bench.faults.site import limits_of
 from bench.faults.spec import Spec
 from bench.faults.worlds import go_on, scanning
 from bench.kit.model import Figure, Measured, Series
@@ -54,7 +55,7 @@ def measure(spec: Spec) -> Measured:
     scene = load_scene()
     breath_s = 1.0 / scene.breathing.frequency_hz
     noise = Noise.stream(spec.seed, 79)
-    world, _ = scanning(spec.seed, spec.control_hz, [])
+    world, _ = scanning(spec.seed, spec.control_hz, [], limits_of(spec.limits))
     found = []
     for _ in range(spec.count):
         go_on(world, breath_s * (1.0 / spec.count + 0.1 * noise.uniform()))

@@ -9,6 +9,7 @@ import msgspec
 from bench.faults.model import Group
 from bench.faults.outages import EDGES_MS
 from bench.faults.real.cases import REPEATS, real_cases
+from bench.faults.site import in_words
 from bench.faults.spec import Kind, Spec
 from bench.faults.table import TABLE
 from bench.kit.model import Case, Param
@@ -43,11 +44,14 @@ class Wanted:
     faults: tuple[str, ...] = ()
     """Parts of fault names."""
     real_repeats: int = REPEATS
+    limits: str = ""
+    """A site's own limits."""
 
 
 def case_of(key: str, title: str, spec: Spec, expected_s: float) -> Case:
     """A case of the virtual clock."""
-    params = (Param("control_hz", str(spec.control_hz)), Param("count", str(spec.count)))
+    params = (Param("control_hz", str(spec.control_hz)), Param("count", str(spec.count)),
+              Param("limits", in_words(spec.limits)))  # fmt: skip
     return Case(key, title, params, msgspec.json.encode(spec), spec.seed, expected_s, False)
 
 
@@ -56,7 +60,11 @@ def plan(wanted: Wanted) -> list[Case]:
     if wanted.hours > 0.0:
         return _soak(wanted)
     virtual = [*_singles(wanted), *_pairs(wanted), *_others(wanted)] if wanted.virtual else []
-    real = real_cases(wanted.quick, wanted.seed, wanted.real_repeats) if wanted.real else []
+    real = (
+        real_cases(wanted.quick, wanted.seed, wanted.real_repeats, wanted.limits)
+        if wanted.real
+        else []
+    )
     return [*virtual, *(case for case in real if _named(wanted, case.title))]
 
 
@@ -71,7 +79,7 @@ def _singles(wanted: Wanted) -> list[Case]:
         if not names:
             continue
         spec = Spec(Kind.SINGLE, group.value, 0, wanted.repeats, 0.0, wanted.seed,
-                    wanted.control_hz, wanted.faults)  # fmt: skip
+                    wanted.control_hz, wanted.faults, limits=wanted.limits)  # fmt: skip
         title = f"single faults: {group.value} ({len(names)} faults, {wanted.repeats} times each)"
         seconds = WARM_S + SINGLE_S * len(names) * wanted.repeats
         cases.append(case_of(f"single-{group.value}", title, spec, seconds))
@@ -82,7 +90,8 @@ def _pairs(wanted: Wanted) -> list[Case]:
     cases = []
     for first in range(0, wanted.pairs, SHARD):
         count = min(SHARD, wanted.pairs - first)
-        spec = Spec(Kind.PAIR, "", first, count, 0.0, wanted.seed, wanted.control_hz, wanted.faults)
+        spec = Spec(Kind.PAIR, "", first, count, 0.0, wanted.seed, wanted.control_hz,
+                    wanted.faults, limits=wanted.limits)  # fmt: skip
         title = f"pairs of faults {first + 1} to {first + count}"
         cases.append(case_of(f"pairs-{first + 1:06d}", title, spec, WARM_S + PAIR_S * count))
     return cases
@@ -94,7 +103,8 @@ def _soak(wanted: Wanted) -> list[Case]:
     for index in range(max(1, round(wanted.hours * 3600.0 / SOAK_S))):
         first = (index + 1) * 1_000_000
         seconds = min(SOAK_S, wanted.hours * 3600.0)
-        spec = Spec(Kind.SOAK, "", first, 0, seconds, wanted.seed, wanted.control_hz, wanted.faults)
+        spec = Spec(Kind.SOAK, "", first, 0, seconds, wanted.seed, wanted.control_hz,
+                    wanted.faults, limits=wanted.limits)  # fmt: skip
         title = f"soak {index + 1}: pairs for {seconds / 60.0:.0f} min"
         cases.append(case_of(f"soak-{index + 1:04d}", title, spec, seconds))
     return cases
@@ -104,12 +114,12 @@ def _others(wanted: Wanted) -> list[Case]:
     """Stops in every state, the way back, frames at the gate."""
     if wanted.faults:
         return []
-    hz, seed = wanted.control_hz, wanted.seed
+    hz, seed, limits = wanted.control_hz, wanted.seed, wanted.limits
     returns = 2 if wanted.quick else 20
-    stop = Spec(Kind.STOP, count=wanted.stops, seed=seed, control_hz=hz)
-    back = Spec(Kind.RETURN, count=returns, seed=seed, control_hz=hz)
-    held = Spec(Kind.BRAKED, count=returns, seed=seed, control_hz=hz)
-    frames = Spec(Kind.ATTACK, count=wanted.frames, seed=seed, control_hz=hz)
+    stop = Spec(Kind.STOP, count=wanted.stops, seed=seed, control_hz=hz, limits=limits)
+    back = Spec(Kind.RETURN, count=returns, seed=seed, control_hz=hz, limits=limits)
+    held = Spec(Kind.BRAKED, count=returns, seed=seed, control_hz=hz, limits=limits)
+    frames = Spec(Kind.ATTACK, count=wanted.frames, seed=seed, control_hz=hz, limits=limits)
     return [
         case_of("bedside-stop", f"bedside stop in every state, {wanted.stops} presses", stop,
                 2 * WARM_S + 0.12 * wanted.stops),
@@ -126,7 +136,7 @@ def _others(wanted: Wanted) -> list[Case]:
 def _outages(wanted: Wanted, delay_ms: float) -> Case:
     count = 2 if wanted.quick else OUTAGES
     spec = Spec(Kind.OUTAGES, count=count, seed=wanted.seed, control_hz=wanted.control_hz,
-                delay_ms=delay_ms)  # fmt: skip
+                delay_ms=delay_ms, limits=wanted.limits)  # fmt: skip
     title = f"stops per hour by rare outages, {2 * delay_ms:g} ms round trip"
     seconds = WARM_S + SINGLE_S * count * (len(EDGES_MS) - 1)
     return case_of(f"outages-rtt{2 * delay_ms:g}", title, spec, seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,6 +41,10 @@ def command(
     ] = None,
     frames: Annotated[int, typer.Option(min=1, help="Attack frames per kind.")] = 100_000,
     control_hz: Annotated[int, typer.Option(min=250, max=1000, help="Rate of the loops.")] = 500,
+    limits: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A configuration whose [limits] are tried, not ours."),
+    ] = None,
     only: Only = None,
     jobs: Jobs = 1,
     seed: Seed = 1,
@@ -57,14 +62,22 @@ def command(
     from bench.faults.bench import BENCH
     from bench.faults.cases import Wanted, plan
     from bench.faults.last import with_last
+    from bench.faults.site import table_of
+    from bench.kit.bench import UsageError
     from bench.kit.command import carry_out
     from bench.kit.model import Param
 
+    try:
+        table = table_of(limits) if limits else ""
+    except UsageError as error:
+        typer.echo(f"teleop: {error}", err=True)
+        raise typer.Exit(2) from None
     wanted = Wanted(
         quick=quick, seed=seed, repeats=1 if quick else repeats, pairs=60 if quick else pairs,
         frames=min(frames, 20_000) if quick else frames, stops=100 if quick else 1000,
         hours=hours, control_hz=control_hz, faults=tuple(fault or ()),
-        real_repeats=real_repeats, virtual=layer is not Layer.REAL, real=layer is not Layer.VIRTUAL,
+        limits=table, real_repeats=real_repeats, virtual=layer is not Layer.REAL,
+        real=layer is not Layer.VIRTUAL,
     )  # fmt: skip
     cases = plan(wanted)
     side_by_side = max(jobs, min(2, os.cpu_count() or 1)) if quick else jobs

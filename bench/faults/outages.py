@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from bench.branch import branch
 from bench.faults.act import outage
 from bench.faults.model import LATCHED, STOPPED
+from bench.faults.site import limits_of
 from bench.faults.spec import Spec
 from bench.faults.virtual import LEAST_S, SPREAD_S
 from bench.faults.watch import Watch
@@ -77,7 +78,7 @@ def per_hour(spans: Sequence[Span], mean_ms: float, share: float, *, links: int,
 def measure(spec: Spec) -> Measured:
     """`count` outages of each span of lengths, on a link of `delay_ms` each way."""
     profile = LinkProfile(delay_ms=spec.delay_ms, jitter_ms=JITTER_MS)
-    world, watch = scanning(spec.seed, spec.control_hz, [], profile=profile)
+    world, watch = scanning(spec.seed, spec.control_hz, [], limits_of(spec.limits), profile)
     noise = Noise.stream(spec.seed, 80)
     spans = []
     for low_ms, high_ms in itertools.pairwise(EDGES_MS):

@@ -40,3 +40,5 @@ class Spec(msgspec.Struct, frozen=True, tag="virtual"):
     """Only faults whose name contains one of them; empty: all."""
     delay_ms: float = 0.0
     """Outages: the link's delay each way."""
+    limits: str = ""
+    """A site's own limits (`bench/faults/site.py`); empty: the policy."""

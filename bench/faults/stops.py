@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.branch import branch
 from bench.faults.act import MS, click, lie, put
 from bench.faults.model import LATCHED
+from bench.faults.site import limits_of
 from bench.faults.spec import Spec
 from bench.faults.table_arm import jumped
 from bench.faults.worlds import go_on, scanning
@@ -96,12 +97,12 @@ def presses(spec: Spec) -> Measured:
     noise = Noise.stream(spec.seed, 77)
     each = -(-spec.count // (len(BEGINNING) + len(LATER)))
     found: list[Press] = []
-    world = World(WorldOptions(seed=spec.seed, control_hz=spec.control_hz))
+    world = World(WorldOptions(spec.seed, spec.control_hz, limits_of(spec.limits)))
     for state in BEGINNING:
         world.run_until(lambda s=state: world.site.report.value.state == s, 60.0)  # type: ignore[misc]
         found += [_branched(world, state, i, noise) for i in range(each)]
     world.close()
-    world, _ = scanning(spec.seed, spec.control_hz, [])
+    world, _ = scanning(spec.seed, spec.control_hz, [], limits_of(spec.limits))
     for state in LATER:
         for index in range(each):
             go_on(world, 0.004 * noise.uniform())
@@ -152,7 +153,7 @@ def _measured(found: list[Press]) -> Measured:
 def returns(spec: Spec) -> Measured:
     """From the link's return after 3 s to "bedside may allow motion", and to motion."""
     noise = Noise.stream(spec.seed, 78)
-    world, _ = scanning(spec.seed, spec.control_hz, [])
+    world, _ = scanning(spec.seed, spec.control_hz, [], limits_of(spec.limits))
     ready, moving = [], []
     for _ in range(spec.count):
         go_on(world, 0.05 * noise.uniform())

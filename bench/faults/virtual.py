@@ -9,6 +9,7 @@ import msgspec
 from bench.branch import branch
 from bench.faults.model import Fault, Outcome
 from bench.faults.run import run_fault, run_pair
+from bench.faults.site import limits_of
 from bench.faults.spec import Spec
 from bench.faults.table import TABLE
 from bench.faults.wall import tripwire
@@ -84,7 +85,7 @@ def _moments(spec: Spec, count: int) -> Iterator[tuple[World, Watch, int]]:
     with tripwire() as reads:
         for start in range(0, count, PER_WORLD):
             seed = spec.seed + spec.first + start
-            world, watch = scanning(seed, spec.control_hz, reads)
+            world, watch = scanning(seed, spec.control_hz, reads, limits_of(spec.limits))
             for index in range(start, min(count, start + PER_WORLD)):
                 go_on(world, LEAST_S + SPREAD_S * noise.uniform())
                 yield world, watch, index

@@ -46,6 +46,8 @@ class SystemSpec(msgspec.Struct, frozen=True, tag="system"):
     links: int = 1
     wide: bool = False
     """Limits far from the policy: measures a machine that is too busy for it. No target then."""
+    limits: str = ""
+    """A table of limits for the configuration; empty: the policy."""
 
 
 def case_of(spec: SystemSpec) -> Case:
@@ -102,7 +104,7 @@ def whole_loop(spec: SystemSpec) -> Measured:
 
 
 def _config(spec: SystemSpec, where: Place) -> str:
-    text = f"[video]\nfps = {spec.fps}\n"
+    text = f"{spec.limits}[video]\nfps = {spec.fps}\n"
     if where.robot[0] != "127.0.0.1":
         text += f'[network]\nbind = "{where.robot[0]}"\ninsecure_lan = true\n'
     if spec.links > 1:

@@ -376,7 +376,7 @@ def test_an_injection_that_was_not_made_is_tried_again_and_counted(
 ) -> None:
     calls: list[int] = []
 
-    def once(row: object, seed: int) -> real.Once:
+    def once(row: object, seed: int, limits: str) -> real.Once:
         calls.append(seed)
         if len(calls) == 2:
             raise NotMadeError("nobody came")
@@ -395,7 +395,7 @@ def test_a_machine_on_which_nothing_starts_is_not_asked_for_ever(
 ) -> None:
     calls: list[int] = []
 
-    def once(row: object, seed: int) -> real.Once:
+    def once(row: object, seed: int, limits: str) -> real.Once:
         calls.append(seed)
         raise NotMadeError("the demo ended")
 

@@ -53,7 +53,7 @@ def measure(spec: RealSpec) -> Measured:
     failures: list[str] = []
     while len(found) < spec.repeats and len(failures) < min(FAILURES_MAX, spec.repeats):
         try:
-            found.append(_once(row, spec.seed + len(found) + len(failures)))
+            found.append(_once(row, spec.seed + len(found) + len(failures), spec.limits))
         except NotMadeError as error:
             failures.append(f"not made: {error}")
     if not found:
@@ -109,9 +109,9 @@ def _worst(found: list[Once]) -> tuple[Figure, ...]:
     return tuple(out)
 
 
-def _once(row: RealFault, seed: int) -> Once:
+def _once(row: RealFault, seed: int, limits: str) -> Once:
     with tempfile.TemporaryDirectory(prefix="teleop-faults-", ignore_cleanup_errors=True) as name:
-        with reasons(), _rig(row, name, seed) as rig:
+        with reasons(), _rig(row, name, seed, limits) as rig:
             once = _broken(row, rig)
         return replace(once, left_behind=rig.left_behind)
 
@@ -145,7 +145,7 @@ def _broken(row: RealFault, rig: Rig) -> Once:
 
 
 @contextmanager
-def _rig(row: RealFault, folder: str, seed: int) -> Iterator[Rig]:
+def _rig(row: RealFault, folder: str, seed: int, limits: str) -> Iterator[Rig]:
     start = scripted if row.people is People.SCRIPTED else by_pages
-    with row.around(Path(folder)), start(Path(folder), seed) as rig:
+    with row.around(Path(folder)), start(Path(folder), seed, limits) as rig:
         yield rig

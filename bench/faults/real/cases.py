@@ -7,6 +7,7 @@ import msgspec
 from bench.faults.real.row import People
 from bench.faults.real.spec import RealSpec
 from bench.faults.real.table import REAL
+from bench.faults.site import in_words
 from bench.kit.model import Case, Param
 
 REPEATS = 3
@@ -19,7 +20,7 @@ def key_of(name: str) -> str:
     return "real-" + "-".join(words).lower()
 
 
-def real_cases(quick: bool, seed: int, repeats: int = REPEATS) -> list[Case]:
+def real_cases(quick: bool, seed: int, repeats: int = REPEATS, limits: str = "") -> list[Case]:
     """One case per fault; each injection has processes of its own."""
     repeats = 1 if quick else repeats
     cases = []
@@ -27,9 +28,10 @@ def real_cases(quick: bool, seed: int, repeats: int = REPEATS) -> list[Case]:
         if quick and not row.quick:
             continue
         name = row.must.name
-        spec = RealSpec(name, repeats, seed)
+        spec = RealSpec(name, repeats, seed, limits)
         seconds = repeats * (START_S[row.people] + 2 * row.must.watch_s)
-        params = (Param("people", row.people.value), Param("repeats", str(repeats)))
+        params = (Param("people", row.people.value), Param("repeats", str(repeats)),
+                  Param("limits", in_words(limits)))  # fmt: skip
         cases.append(Case(key_of(name), f"real: {name}", params, msgspec.json.encode(spec), seed,
                           seconds, exclusive=True))  # fmt: skip
     return cases

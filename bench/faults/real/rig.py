@@ -151,9 +151,9 @@ def drives(session: Session) -> bool:
 
 
 @contextlib.contextmanager
-def scripted(folder: Path, seed: int) -> Iterator[Rig]:
+def scripted(folder: Path, seed: int, limits: str) -> Iterator[Rig]:
     """Scripted people over the real connections, without pages."""
-    demo = Demo(folder, widened=False, seed=seed, auto_s=SCAN_S)
+    demo = Demo(folder, extra=limits, widened=False, seed=seed, auto_s=SCAN_S)
     rig: Rig | None = None
     try:
         demo.start()
@@ -169,9 +169,9 @@ def scripted(folder: Path, seed: int) -> Iterator[Rig]:
 
 
 @contextlib.contextmanager
-def by_pages(folder: Path, seed: int) -> Iterator[Rig]:
+def by_pages(folder: Path, seed: int, limits: str) -> Iterator[Rig]:
     """Both pages in a Chromium behind an emulated network; the expert's hand rests in contact."""
-    spec = SystemSpec("chromium", profile=PROFILE, seconds=SCAN_S, seed=seed)
+    spec = SystemSpec("chromium", profile=PROFILE, seconds=SCAN_S, seed=seed, limits=limits)
     rig: Rig | None = None
     try:
         with place(PROFILE, SCAN_S, seed) as where, people(spec, folder, where) as session:

@@ -11,3 +11,5 @@ class RealSpec(msgspec.Struct, frozen=True, tag="real"):
     fault: str
     repeats: int = 3
     seed: int = 1
+    limits: str = ""
+    """A site's own limits (`bench/faults/site.py`); empty: the policy."""
