@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 
@@ -86,6 +87,13 @@ def session_of(data: bytes) -> int:
         return 0
     magic, version, _, session, _, _, _, _ = HEADER.unpack_from(data)
     return int(session) if (magic, version) == (MAGIC, VERSION) else 0
+
+
+def heads_of(sessions: Iterable[int]) -> tuple[int, list[int]]:
+    """How datagrams of `sessions` begin: 16 bits at byte 0, 32 bits at byte 4, big-endian."""
+    heads = [HEADER.pack(MAGIC, VERSION, 0, session, 0, 0, 0, 0) for session in sessions]
+    names = [int.from_bytes(head[4:8], "big") for head in heads]
+    return int.from_bytes(MAGIC.to_bytes(2, "little"), "big"), names
 
 
 def _tag(key: bytes, data: bytes) -> bytes:

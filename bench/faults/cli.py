@@ -62,33 +62,31 @@ def command(
     from bench.faults.bench import BENCH
     from bench.faults.cases import Wanted, plan
     from bench.faults.last import with_last
-    from bench.faults.site import table_of
-    from bench.kit.bench import UsageError
     from bench.kit.command import carry_out
     from bench.kit.model import Param
 
-    try:
-        table = table_of(limits) if limits else ""
-    except UsageError as error:
-        typer.echo(f"teleop: {error}", err=True)
-        raise typer.Exit(2) from None
     wanted = Wanted(
         quick=quick, seed=seed, repeats=1 if quick else repeats, pairs=60 if quick else pairs,
         frames=min(frames, 20_000) if quick else frames, stops=100 if quick else 1000,
         hours=hours, control_hz=control_hz, faults=tuple(fault or ()),
-        limits=table, real_repeats=real_repeats, virtual=layer is not Layer.REAL,
+        limits=_site(limits), real_repeats=real_repeats, virtual=layer is not Layer.REAL,
         real=layer is not Layer.VIRTUAL,
     )  # fmt: skip
     cases = plan(wanted)
     side_by_side = max(jobs, min(2, os.cpu_count() or 1)) if quick else jobs
     common = Common(quick, tuple(only or ()), side_by_side, out, resume, json_wanted, figures=False)
     options = (Param("repeats", str(wanted.repeats)), Param("pairs", str(wanted.pairs)))
-    carry_out(
-        BENCH,
-        cases,
-        common,
-        options,
-        list_only=list_only,
-        strict=True,
-        after=lambda: with_last(BENCH.name, out, show=not json_wanted),
-    )
+    carry_out(BENCH, cases, common, options, list_only=list_only, strict=True,
+              after=lambda: with_last(BENCH.name, out, show=not json_wanted))  # fmt: skip
+
+
+def _site(limits: Path | None) -> str:
+    """A site's limits; leaves with a message when they cannot be tried."""
+    from bench.faults.site import table_of
+    from bench.kit.bench import UsageError
+
+    try:
+        return table_of(limits) if limits else ""
+    except UsageError as error:
+        typer.echo(f"teleop: {error}", err=True)
+        raise typer.Exit(2) from None

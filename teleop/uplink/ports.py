@@ -2,17 +2,21 @@
 
 Sockets belong to gateway, which sends through them. Over the rate a socket is left alone for a
 moment: what comes meanwhile fills its small buffer and is dropped by the kernel, so that a flood
-costs this process, which goes before most others, 2,000 short reads per second and no more.
+costs this process, which goes before most others, 2,000 short reads per second and no more. What
+names no session that may send does not even get that far (`transport/local/kernel_filter.py`).
 """
 
 from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from teleop.uplink.messages import Address
+from transport.datagrams import heads_of
 from transport.local.clock import now_ns, wall_ns
+from transport.local.kernel_filter import MAX_PEERS, attach, detach, only_starting_with
 from transport.rates import TokenBucket
 
 RATE_HZ = 2000.0
@@ -60,6 +64,14 @@ class Port:
                 return
             except OSError:
                 continue  # the far end of an earlier answer is gone (ICMP)
+
+    def admit(self, sessions: Iterable[int]) -> None:
+        """From now on the kernel drops what does not claim to come from one of `sessions`."""
+        chosen = set(sessions)
+        if len(chosen) > MAX_PEERS:
+            detach(self._socket)
+        else:
+            attach(self._socket, only_starting_with(*heads_of(chosen)))
 
     def fileno(self) -> int:
         """For epoll."""

@@ -154,6 +154,8 @@ class UplinkShell:
             self._ports.append(Port(one, link))
             self._hear(self._ports[-1])
         self._judge.follow(table)
+        for port in self._ports:
+            port.admit(flow.session for flow in table.flows)
 
     def _hang_up(self) -> None:
         """From now on nobody is heard."""

@@ -121,7 +121,8 @@ def test_a_flood_is_read_at_the_allowed_rate_and_ends(rig: Rig) -> None:
     rig.allow()
     rig.until(rig.passed)
     rng = random.Random("flood")
-    noise = [rng.randbytes(rng.randrange(1, 1400)) for _ in range(500)]
+    captured = rig.sealer.seal(Kind.COMMAND, bytes(100), now_ns())[:8]
+    noise = [captured + rng.randbytes(rng.randrange(1400)) for _ in range(500)]
     start_ns, before = now_ns(), rig.timing().cycles
 
     def paused() -> bool:
@@ -133,6 +134,22 @@ def test_a_flood_is_read_at_the_allowed_rate_and_ends(rig: Rig) -> None:
     seconds = (now_ns() - start_ns) / 1e9
     assert rig.timing().cycles - before <= 2000 * (seconds + 2.0) + 400
     rig.until(rig.passed)
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not hasattr(socket, "AF_PACKET"), reason="socket filters of Linux")
+def test_what_names_no_session_is_not_even_read(rig: Rig) -> None:
+    rig.allow()
+    rig.until(rig.passed)
+    rng = random.Random("strangers")
+    foreign = Sealer(KEY, SESSION + 1, 1)
+    noise = [rng.randbytes(rng.randrange(1, 1400)) for _ in range(500)]
+    noise += [foreign.seal(Kind.COMMAND, bytes(100), now_ns()) for _ in range(500)]
+    for data in noise:
+        rig.console.send(data)
+    sent, told = rig.seq, rig.timing().cycles
+    rig.until(lambda: rig.passed() and rig.seq > sent + 3 and rig.timing().cycles > told)
+    assert rig.timing().cycles <= rig.seq, "nothing but our own frames was read"
 
 
 def test_nonsense_on_its_line_ends_the_line(tmp_path: Path) -> None:

@@ -287,7 +287,7 @@ def test_a_connection_keeps_to_its_link_and_carries_its_class() -> None:
         candidates = [line for line in answer.splitlines() if line.startswith("a=candidate")]
         assert candidates
         assert all(" 127.0.0.2 " in line for line in candidates)
-        socks = [p.transport.get_extra_info("socket") for p in ice._protocols(server._connection)]
+        socks = [p.transport.get_extra_info("socket") for p in ice.protocols_of(server._connection)]
         assert socks, "aioice keeps its endpoints where ice.py looks"
         for sock in socks:
             tos = sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS)

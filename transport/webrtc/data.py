@@ -17,6 +17,7 @@ from transport.schema import CHANNEL_COMMAND, CHANNEL_HAPTIC, CHANNEL_TELEMETRY
 from transport.webrtc import acknowledge, latest
 from transport.webrtc.cipher import encryption_of, is_strong
 from transport.webrtc.ice import mark_sockets, on_addresses, without_names
+from transport.webrtc.strangers import shut_out
 
 LABELS = frozenset({CHANNEL_COMMAND, CHANNEL_TELEMETRY})
 OPTIONAL = frozenset({CHANNEL_HAPTIC})
@@ -165,8 +166,10 @@ class DataServer:
         state = self._connection.connectionState
         if state in ("failed", "closed"):
             self._gone(f"connection_{state}")
-        elif state == "connected" and not is_strong(*self.encryption()):
-            self._gone("encryption_too_weak")
+        elif state == "connected":
+            shut_out(self._connection)
+            if not is_strong(*self.encryption()):
+                self._gone("encryption_too_weak")
 
     def encryption(self) -> tuple[str, str]:
         """Cipher and protocol of the DTLS connection."""
@@ -216,7 +219,10 @@ class DataClient:
         self.closed = True
 
     def _state_changed(self) -> None:
-        if self._connection.connectionState in ("failed", "closed"):
+        state = self._connection.connectionState
+        if state == "connected":
+            shut_out(self._connection)
+        elif state in ("failed", "closed"):
             self.closed = True
 
     async def offer(self) -> str:

@@ -61,7 +61,7 @@ def mark_sockets(connection: RTCPeerConnection, kind: TrafficClass) -> int:
     A system that refuses the mark is no error: the packets go without it.
     """
     marked = 0
-    for protocol in _protocols(connection):
+    for protocol in protocols_of(connection):
         sock = protocol.transport.get_extra_info("socket")
         if sock is not None and mark_socket(sock, kind):
             marked += 1
@@ -81,7 +81,7 @@ def mark_socket(sock: socket.socket, kind: TrafficClass) -> bool:
     return True
 
 
-def _protocols(connection: RTCPeerConnection) -> list[aioice.ice.StunProtocol]:
+def protocols_of(connection: RTCPeerConnection) -> list[aioice.ice.StunProtocol]:
     """The UDP endpoints under a peer connection (aiortc has no public way to ask)."""
     transports = {sender.transport.transport for sender in connection.getSenders()}
     transports |= {receiver.transport.transport for receiver in connection.getReceivers()}

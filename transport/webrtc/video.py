@@ -22,6 +22,7 @@ from transport.webrtc import patches
 from transport.webrtc.cipher import encryption_of, is_strong
 from transport.webrtc.ice import mark_sockets
 from transport.webrtc.patches.sender import ReceiverReport
+from transport.webrtc.strangers import shut_out
 from transport.webrtc.stream import SentPicture, Shaping, ViewerStream
 
 MAX_PEERS = 8
@@ -252,7 +253,10 @@ class VideoPeers:
     def _changed(self, name: str, peer: _Peer) -> None:
         """Remove a viewer whose connection ended by itself."""
         state = peer.connection.connectionState
-        weak = state == "connected" and not is_strong(*peer.encryption())
+        connected = state == "connected"
+        if connected:
+            shut_out(peer.connection)
+        weak = connected and not is_strong(*peer.encryption())
         gone = weak or state in ("failed", "closed")
         if gone and self._peers.get(name) is peer:
             task = asyncio.ensure_future(self.close(name))

@@ -133,8 +133,9 @@ def _broken(row: RealFault, rig: Rig) -> Once:
     changes = [c for c in seen.changes if c.at_ns >= start_ns - BEFORE_NS]
     ages = tuple(rig.sampler.age_ms)
     shown = pages.reaction(rig, watched, changes, start_ns)
+    told = row.tells(rig)
     row.undo(rig)
-    figures = (*shown, *pages.way_back(rig, row.must.name, clock.now_ns()))
+    figures = (*told, *shown, *pages.way_back(rig, row.must.name, clock.now_ns()))
     seen.rows[:], seen.changes[:] = rows, changes
     return Once(
         outcome_of(seen, row.must, start_ns),

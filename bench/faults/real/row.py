@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.faults.model import Fault, Follows, Group
 from bench.faults.real.rig import Rig
+from bench.kit.model import Figure
 from bench.world import World
 from safety.states import Cause, State
 
@@ -32,6 +33,8 @@ class RealFault:
     around: Callable[[Path], AbstractContextManager[None]] = lambda folder: nullcontext()
     """Where the processes start and work (SkipCase where this machine cannot do it)."""
     quick: bool = False
+    tells: Callable[[Rig], tuple[Figure, ...]] = lambda rig: ()
+    """What is known about the fault itself, asked before it is undone."""
 
 
 def by_rig(world: World) -> None:
