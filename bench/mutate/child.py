@@ -17,12 +17,12 @@ from types import CodeType, ModuleType
 import pytest
 
 STAGES: tuple[tuple[str, ...], ...] = (
-    ("test_figures.py", "test_machine_borders.py"),
+    ("test_figures.py", "test_machine_borders.py", "test_layout.py", "test_core_borders.py"),
     ("test_transitions.py", "test_parts.py", "test_gate.py", "test_frame.py", "test_watchdog.py",
-     "test_limits.py", "test_layout.py", "test_worst.py", "test_edges.py", "test_follow.py",
+     "test_limits.py", "test_worst.py", "test_edges.py", "test_follow.py", "test_resume_borders.py",
      "test_causes.py", "test_borders.py", "test_intake.py", "test_people.py", "test_diagram.py",
      "test_frames.py", "test_report.py", "test_mark_needle_borders.py", "test_motion_borders.py",
-     "test_watch_borders.py"),
+     "test_watch_borders.py", "test_rest_borders.py"),
     ("test_load.py", "test_zero.py", "test_arm_truth.py", "test_authentic.py", "test_links.py",
      "test_policy.py", "test_needle.py"),
     ("test_snapshot.py", "test_oracle.py", "test_invariants.py"),

@@ -1,8 +1,9 @@
 """Every number that the safety core begins with, as it was last agreed on.
 
-Constants, tables, limits with their bounds, and what each part holds before it has heard anything
-are compared with `golden/figures.txt`. A change of one of them is a decision about safety: make it,
-read docs/limits.md, then write the file anew with `python tests/safety/test_figures.py`.
+Constants, tables, numbered verdicts, limits with their bounds, and what each part holds before it
+has heard anything are compared with `golden/figures.txt`. A change of one of them is a decision
+about safety: make it, read docs/limits.md, then write the file anew with
+`python tests/safety/test_figures.py`. The numbers of `states.py` are left out: they are the wire's.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import ast
 import dataclasses
 import importlib
 import pkgutil
+from collections import deque
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from types import ModuleType
+from typing import Annotated, get_args, get_origin
 
 import safety
 
@@ -26,6 +29,9 @@ def shown(value: object) -> str | None:
     """A value as one line; None: it is no figure (a function, a class, a layout)."""
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
+    if get_origin(value) is Annotated:
+        base, length = get_args(value)
+        return f"{length!r} of {base}"
     if isinstance(value, PLAIN):
         return repr(value)
     if isinstance(value, Mapping):
@@ -34,6 +40,9 @@ def shown(value: object) -> str | None:
         return "{" + ", ".join(sorted(str(shown(one)) for one in value)) + "}"
     if isinstance(value, tuple | list):
         return "(" + ", ".join(str(shown(one)) for one in value) + ")"
+    if isinstance(value, deque):
+        room = "any number" if value.maxlen is None else f"up to {value.maxlen}"
+        return f"{list(value)} ({room})"
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         held = ((f.name, shown(getattr(value, f.name, None))) for f in dataclasses.fields(value))
         return f"{type(value).__name__}({', '.join(f'{name}={text}' for name, text in held)})"
@@ -57,8 +66,14 @@ def assigned(module: ModuleType) -> set[str]:
     # Not by `inspect`: a module that a mutation run has changed has no source of its own.
     for node in ast.parse(file.read_text("utf-8")).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        found |= {target.id for target in targets if isinstance(target, ast.Name)}
+        parts = [part for one in targets for part in (getattr(one, "elts", None) or [one])]
+        found |= {part.id for part in parts if isinstance(part, ast.Name)}
     return found
+
+
+def numbered(kind: type[Enum]) -> Iterator[str]:
+    """Each name with its number; a name that shares its number with another one, too."""
+    yield from (f"{name} = {one.value!r}" for name, one in kind.__members__.items())
 
 
 def begun(kind: type) -> Iterator[tuple[str, str | None]]:
@@ -70,16 +85,23 @@ def begun(kind: type) -> Iterator[tuple[str, str | None]]:
             yield field.name, shown(field.default_factory())
 
 
+def is_figure(name: str, value: object) -> bool:
+    """Named like a constant, or a vector with its length."""
+    return name.strip("_").isupper() or get_origin(value) is Annotated
+
+
 def lines() -> Iterator[str]:
     for module in modules():
         name, own = module.__name__, assigned(module)
         for key, value in vars(module).items():
             if isinstance(value, type) and value.__module__ == name:
+                if issubclass(value, Enum) and name != "safety.states":
+                    yield from (f"{name}.{key}.{text}" for text in numbered(value))
                 if dataclasses.is_dataclass(value):
                     frozen = value.__dataclass_params__.frozen  # type: ignore[attr-defined]
                     yield f"{name}.{key}: {'frozen' if frozen else 'may change'}"
                     yield from (f"{name}.{key}.{at} = {text}" for at, text in begun(value))
-            elif key in own and key.strip("_").isupper() and (text := shown(value)) is not None:
+            elif key in own and is_figure(key, value) and (text := shown(value)) is not None:
                 yield f"{name}.{key} = {text}"
 
 

@@ -1,5 +1,6 @@
 """The layout codec: every message survives the trip, wrong bytes are refused."""
 
+import dataclasses
 import math
 import random
 from typing import Any
@@ -63,8 +64,6 @@ def test_nested_tuples_and_vectors_keep_their_places() -> None:
 
 
 def _replace(message: Any, **changes: Any) -> Any:
-    import dataclasses
-
     return dataclasses.replace(message, **changes)
 
 
@@ -84,3 +83,11 @@ def test_combined_flags_are_built_the_first_time_and_again() -> None:
         built = m.GUARD_REPORT.unpack(data).clamps
         assert built == several
         assert isinstance(built, Clamp)
+
+
+@pytest.mark.parametrize("hint", [str, list[float], float | None, tuple[int, int]])
+def test_a_field_that_no_layout_can_hold_is_named(hint: Any) -> None:
+    cls = dataclasses.make_dataclass("Message", [("count", int), ("value", hint)], frozen=True)
+    with pytest.raises(TypeError) as refused:
+        Layout(cls)
+    assert str(refused.value) == f"o.value: a layout cannot hold {hint!r}"

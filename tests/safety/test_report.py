@@ -8,6 +8,7 @@ import pytest
 from harness import MS, S
 from test_causes import T0, inputs, memory
 
+from safety.alarms import QUIET_HOLD_MS
 from safety.guide import Checklist
 from safety.limits import Limits
 from safety.memory import Memory
@@ -16,7 +17,7 @@ from safety.permit import Order
 from safety.power import Power
 from safety.qualify import Qualifier
 from safety.report import Findings, Fixed, build, failed, resumable
-from safety.states import Cause, Contact, PermitKind, State
+from safety.states import Alarm, Cause, Contact, PermitKind, State
 from safety.transitions import mask
 
 LIMITS = Limits()
@@ -96,8 +97,15 @@ def test_a_hold_that_waits_for_the_deadman_alone(
 def test_a_step_that_broke_says_so_and_permits_nothing() -> None:
     report = failed(memory(State.ACTIVE), inputs(), FIXED, LIMITS)
     assert (report.permit, report.contact) == (PermitKind.NONE, Contact.UNKNOWN)
-    assert report.live_causes & mask(Cause.INTERNAL_ERROR)
+    assert report.live_causes == mask(Cause.INTERNAL_ERROR)
     assert (report.at_rest, report.v_max_m_s, report.needle_advance) == (False, 0.0, False)
+
+
+@pytest.mark.parametrize(("longer_ns", "alarm"), [(0, Alarm.LOW), (1, Alarm.MEDIUM)])
+def test_a_hold_is_quiet_up_to_its_time(longer_ns: int, alarm: Alarm) -> None:
+    m = memory(State.HOLD)
+    m.machine = replace(m.machine, since_ns=T0 - round(QUIET_HOLD_MS * MS) - longer_ns)
+    assert told(m).alarm == alarm
 
 
 @pytest.mark.parametrize(("after_s", "share"), [
