@@ -64,6 +64,7 @@ def pair_problems(outcome: Outcome, one: Fault, two: Fault, cycle_ms: float) -> 
         second = fault is two
         found_ms = outcome.second_detect_ms if second else outcome.detect_ms
         limit_ms = _limit_ms(outcome, fault, second=second) + cycle_ms
+        limit_ms += other.gone_ms if other.holds_up & fault.needs else 0.0
         hidden = _hidden(outcome, fault, other, limit_ms, second=second)
         hidden |= second and _creeps(outcome, fault, found_ms)
         judged = fault.follows in JUDGED and not hidden

@@ -85,6 +85,8 @@ class Fault:
     """Parts that are not there afterwards."""
     gone_ms: float = math.inf
     """For how long."""
+    holds_up: frozenset[str] = frozenset()
+    """Parts that say nothing for `gone_ms`: what needs them is noticed so much later."""
     needs: frozenset[str] = frozenset()
     """Parts without which this fault cannot be noticed: not judged when the other fault of a pair
     took them."""

@@ -23,7 +23,8 @@ def _stall(name: str, ms: float) -> Fault:
     """A stall that nothing may react to."""
     takes = frozenset({name}) & (GUARD | GATEWAY)
     return Fault(f"{name} stalls for {ms:g} ms", freeze(name, ms), group=_OWN,
-                 follows=Follows.NOTHING, takes=takes, gone_ms=ms)  # fmt: skip
+                 follows=Follows.NOTHING, takes=takes, gone_ms=ms,
+                 holds_up=frozenset({name}) & ARM)  # fmt: skip
 
 
 PROCESS_ROWS: tuple[Fault, ...] = (

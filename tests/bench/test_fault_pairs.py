@@ -151,6 +151,29 @@ def test_a_servo_that_goes_on_after_a_stop_counts_from_what_is_a_slide(
     assert bool(pair_problems(outcome, one, two, 2.0)) == wrong
 
 
+HELD_UP = Outcome(
+    "force sensor: says invalid", "FAULT", "FORCE_SENSOR_INVALID", 6.45, 18.0, -1.0, 0.2, 5.0,
+    second="arm stalls for 5 ms", gap_ms=0.2, still=True,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("second", "detect_ms", "wrong"),
+    [
+        ("arm stalls for 5 ms", 11.0, False),
+        ("arm stalls for 5 ms", 11.1, True),
+        ("servo stalls for 5 ms", 6.0, False),
+        ("servo stalls for 5 ms", 6.1, True),
+    ],
+)
+def test_an_arm_box_that_pauses_tells_so_much_later(
+    second: str, detect_ms: float, wrong: bool
+) -> None:
+    one, two = NAMED["force sensor: says invalid"], NAMED[second]
+    outcome = replace(HELD_UP, second=second, detect_ms=detect_ms)
+    assert bool(pair_problems(outcome, one, two, 2.0)) == wrong
+
+
 @pytest.mark.parametrize(
     ("first", "second", "gap_s"),
     [("encoders frozen", "servo keeps sending after a release", 0.029),
