@@ -14,6 +14,7 @@ import pytest
 from bench_kit_samples import BENCH, TARGETS, result, run_of, series
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from bench.kit import html, scorecard, store
@@ -71,7 +72,7 @@ def test_bootstrap_interval_grows_when_neighbours_are_alike() -> None:
     alike = np.repeat(noise.normal(0.0, 1.0, 300), 10)
     zero = Series("delay", "ms", (0.0,) * 3000)
 
-    def width(values: np.ndarray) -> float:  # type: ignore[type-arg]
+    def width(values: NDArray[np.float64]) -> float:
         found = difference(zero, Series("delay", "ms", tuple(values)), 50.0)
         return found.high - found.low
 

@@ -79,7 +79,8 @@ def test_a_touch_is_felt_held_and_left(world: HapticWorld) -> None:
     assert abs(wrong) < 0.5, "felt as it is, scaled"
     page.person.finish = True
     world.run_until(lambda: page.expert.phase is Phase.DONE, 15.0)
-    assert servo.value.contact is ContactState.FREE
+    left = servo.value
+    assert left.contact is ContactState.FREE
     assert page.figures.port_low_j >= -GRANT_J - 1e-3, "the hand was never pushed"
 
 

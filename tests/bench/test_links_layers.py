@@ -193,7 +193,8 @@ def test_two_links_are_apart_and_a_cut_one_leaves_the_other(tmp_path: Path) -> N
                 near = network.start(
                     Side.CONSOLE, [sys.executable, "-c", script], stdout=subprocess.PIPE
                 )
-                return near.communicate(timeout=240)[0].decode().strip()
+                said: bytes = near.communicate(timeout=240)[0]
+                return said.decode().strip()
 
             assert ask() == "True True False", "a packet from link 0 to link 1 belongs to neither"
             network.emulator.cut(0)

@@ -17,9 +17,10 @@ from bench.watchdog.case import Outcome, Spec, measure, network
 from bench.watchdog.figures import measured
 from bench.watchdog.plan import TARGETS, Wanted, key_of, plan
 from bench.watchdog.witness import Tally, Witness
-from bench.world import REPEAT_MS, World, WorldOptions
+from bench.world import World, WorldOptions
 from safety.limits import Limits
 from safety.states import Cause, State
+from teleop.config import REPEAT_MS
 from teleop.scripted.persons import ENGAGED
 from transport.impair import Link, LinkProfile, PathProfile
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
 
 import pytest
+from playwright.sync_api import Page
 
 from bench.pages.browser import data, picture_sum, screenshot
 from bench.pages.demo import cause_names, wait_for
@@ -16,6 +19,14 @@ pytestmark = [pytest.mark.process, pytest.mark.browser]
 
 REST_M_S = 0.003
 STOPPED = (State.HOLD, State.SAFE_STOP, State.FAULT, State.ESTOP, State.INIT)
+
+
+def each_page(
+    session: Session, what: str, check: Callable[[Page], bool], timeout_s: float = 30.0
+) -> None:
+    """First the console's page, then the bedside's."""
+    for page in (session.console, session.bedside):
+        wait_for(what, partial(check, page), timeout_s)
 
 
 def assert_rest(session: Session, *, since_force_n: float) -> None:
@@ -83,9 +94,13 @@ def scan(session: Session) -> None:
     screenshot(session.bedside, session.shots, "bedside")
     for page, name in ((session.console, "console_zh"), (session.bedside, "bedside_zh")):
         page.locator("#language").click()
-        wait_for("Chinese", lambda p=page: p.evaluate("document.documentElement.lang")[:2] == "zh")
+        wait_for("Chinese", partial(_is_chinese, page))
         screenshot(page, session.shots, name)
         page.locator("#language").click()
+
+
+def _is_chinese(page: Page) -> bool:
+    return str(page.evaluate("document.documentElement.lang"))[:2] == "zh"
 
 
 def let_go_and_press_again(session: Session, force_n: float) -> None:
@@ -103,8 +118,7 @@ def stop_at_the_bedside_and_start_again(session: Session, force_n: float) -> Non
     session.bedside.locator("#stop").click()
     wait_for("SAFE_STOP", session.demo.in_state(State.SAFE_STOP))
     assert "BEDSIDE_STOP" in cause_names(session.demo.guard.causes)
-    for page in (session.console, session.bedside):
-        wait_for("pages say why", lambda p=page: session.shown(p) == ("SAFE_STOP", "BEDSIDE_STOP"))
+    each_page(session, "says why", lambda p: session.shown(p) == ("SAFE_STOP", "BEDSIDE_STOP"))
     assert_rest(session, since_force_n=force_n)
     assert_stays(session)
     screenshot(session.console, session.shots, "console_stopped")
@@ -167,15 +181,15 @@ def test_killed_gateway(session: Session) -> None:
             for p in (session.console, session.bedside)
         ),
     )
-    for page in (session.console, session.bedside):
-        wait_for(
-            "reconnected by its token, with the recorded cause",
-            lambda p=page: (
-                session.shown(p)[0] in ("HOLD", "SAFE_STOP")
-                and session.shown(p)[1] == session.demo.guard.first_out.name
-            ),
-            40,
-        )
+    each_page(
+        session,
+        "reconnected by its token, with the recorded cause",
+        lambda p: (
+            session.shown(p)[0] in ("HOLD", "SAFE_STOP")
+            and session.shown(p)[1] == session.demo.guard.first_out.name
+        ),
+        40,
+    )
     assert_stays(session)
 
 
@@ -209,14 +223,13 @@ def test_killed_servo(session: Session) -> None:
     wait_for("guard missed servo", lambda: cause_names(session.demo.guard.causes) & lost)
     wait_for("the arm braked", lambda: session.demo.arm.braked)
     assert_rest(session, since_force_n=force)
-    for page in (session.console, session.bedside):
-        wait_for(
-            "pages show the stop",
-            lambda p=page: (
-                session.shown(p)
-                == (session.demo.guard.state.name, session.demo.guard.first_out.name)
-            ),
-        )
+    each_page(
+        session,
+        "shows the stop",
+        lambda p: (
+            session.shown(p) == (session.demo.guard.state.name, session.demo.guard.first_out.name)
+        ),
+    )
     assert_stays(session)
 
 
@@ -231,11 +244,9 @@ def test_stopped_guard(session: Session) -> None:
         assert session.demo.arm.enable_trips > trips
         wait_for("at rest", lambda: session.demo.speed_m_s() < REST_M_S)
         wait_for("servo lapsed", lambda: session.demo.servo.lapsed)
-        for page in (session.console, session.bedside):
-            wait_for(
-                "pages say that the robot is lost",
-                lambda p=page: data(p, "path-alarm", "path") != "ok",
-            )
+        each_page(
+            session, "says that the robot is lost", lambda p: data(p, "path-alarm", "path") != "ok"
+        )
         screenshot(session.bedside, session.shots, "bedside_robot_lost")
     finally:
         os.kill(pid, signal.SIGCONT)

@@ -43,7 +43,8 @@ def square(found: Dynamics) -> Array:
 
 
 def bias(found: Dynamics) -> Array:
-    return np.array(found.coriolis_nm) + np.array(found.gravity_nm)
+    both: Array = np.array(found.coriolis_nm) + np.array(found.gravity_nm)
+    return both
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def test_rates_give_exactly_the_wanted_twist() -> None:
 
 
 def test_posture_is_pulled_in_without_moving_the_tool() -> None:
-    q = (0.3, 0.57, -0.45, -1.49, 0.3, 1.07, 0.2)
+    q: Vec = (0.3, 0.57, -0.45, -1.49, 0.3, 1.07, 0.2)
     start = solve(IIWA, q).base_p_tool_m
     away = abs(q[2] - IIWA.rest_rad[2])
     for _ in range(2000):
@@ -93,7 +93,7 @@ def test_posture_is_pulled_in_without_moving_the_tool() -> None:
 
 
 def test_joints_stop_at_their_limits() -> None:
-    q = START_RAD
+    q: Vec = START_RAD
     limited = False
     for _ in range(6000):
         rates = solve_rates(IIWA, solve(IIWA, q), q, (-0.1, 0.0, 0.0), (0.0,) * 3)

@@ -26,6 +26,7 @@ from haptics.needle.puncture import PunctureDetector
 from haptics.needle.stiffness import LayerStiffness
 from haptics.vec import (
     EYE,
+    Vec,
     add,
     apply,
     column,
@@ -226,7 +227,8 @@ def test_a_needle_that_gives_way_by_a_micrometre_keeps_what_a_pivot_did() -> Non
 def test_a_turn_at_the_skins_height_slides_the_guide_along_the_shaft() -> None:
     """Against a fine sum of small steps of `keep_height`."""
     guide, steps, turn = Guide(PROBE_P_GUIDE_M, PROBE_GUIDE_AXIS), 20_000, 0.07
-    p, rot = (0.5, 0.1, 0.2), from_quat((1.0, 0.0, 0.0, 0.0))
+    p: Vec = (0.5, 0.1, 0.2)
+    rot = from_quat((1.0, 0.0, 0.0, 0.0))
     entry = entry_at(guide, p, rot, PROBE_ENTRY_M)
     for i in range(steps):
         at_m = PROBE_ENTRY_M - slid_m(guide, PROBE_ENTRY_M, turn * i / steps)
@@ -296,7 +298,8 @@ def test_friction_holds_a_resting_needle_and_turns_round_on_withdrawal() -> None
 
 def test_a_pivot_keeps_the_entry_point() -> None:
     guide = Guide((0.06, 0.0, -0.045), (-0.5, 0.0, math.sqrt(0.75)))
-    p, rot = (0.5, 0.1, 0.2), exp((math.pi, 0.0, 0.0))
+    p: Vec = (0.5, 0.1, 0.2)
+    rot = exp((math.pi, 0.0, 0.0))
     entry = entry_at(guide, p, rot, 0.047)
     for i in range(2000):
         w = (0.0, 0.3 * math.sin(i / 200.0), 0.05)

@@ -9,11 +9,11 @@ import pytest
 
 from haptics.hand import Caps, Hand
 from haptics.setpoint import SLIP_M, SetPoint
-from haptics.vec import ZERO, Vec, add, column, exp, multiply, norm, scale, sub
+from haptics.vec import ZERO, Mat, Vec, add, column, exp, multiply, norm, scale, sub
 from safety.states import Clamp
 
 DT_S = 0.002
-DOWN = ((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))
+DOWN: Mat = ((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))
 START: Vec = (0.58, 0.0, 0.2)
 CAPS = Caps(
     v_m_s=0.1,

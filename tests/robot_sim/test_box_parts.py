@@ -134,15 +134,15 @@ def test_challenges_change_every_few_milliseconds_and_never_repeat_soon() -> Non
 
 def test_brakes_open_only_for_a_slow_first_command() -> None:
     servo = JointServo()
-    fast = (RELEASE_RAD_S * 1.01, *ZERO7[1:])
-    servo.update(fast, True, 0.001)
-    assert servo.braked
-    servo.update((RELEASE_RAD_S, *ZERO7[1:]), False, 0.001)
-    assert servo.braked
-    servo.update((RELEASE_RAD_S, *ZERO7[1:]), True, 0.001)
-    assert not servo.braked
-    servo.update(fast, True, 0.001)
-    assert not servo.braked
+
+    def braked_after(rad_s: float, powered: bool) -> bool:
+        servo.update((rad_s, *ZERO7[1:]), powered, 0.001)
+        return servo.braked
+
+    assert braked_after(RELEASE_RAD_S * 1.01, True)
+    assert braked_after(RELEASE_RAD_S, False)
+    assert not braked_after(RELEASE_RAD_S, True)
+    assert not braked_after(RELEASE_RAD_S * 1.01, True)
 
 
 def test_braking_is_controlled_straight_and_complete() -> None:
@@ -196,14 +196,18 @@ def test_a_stop_from_full_speed_along_the_ramp_is_let_end() -> None:
 
 def test_whoever_released_the_brakes_begins_anew_and_a_trip_stays_until_power_was_off() -> None:
     watch = BrakingRamp()
+
+    def tripped() -> bool:
+        return watch.tripped
+
     for _ in range(5):
         for _ in range(40):
             watch.braking(False, 0.05, MS)
         watch.released()
-    assert not watch.tripped
+    assert not tripped()
     for _ in range(60):
         watch.braking(False, 0.05, MS)
     watch.released()
-    assert watch.tripped
+    assert tripped()
     watch.switched_off()
-    assert not watch.tripped
+    assert not tripped()

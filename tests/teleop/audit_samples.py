@@ -117,16 +117,14 @@ def edited_entry(lines: list[bytes], chance: random.Random, most: int) -> list[b
     at = chance.choice(places)
     line = from_line(out[at])
     assert isinstance(line, Entry)
-    changes = chance.choice(
-        [
-            {"name": "other"},
-            {"value": line.value + 1},
-            {"session": 77},
-            {"utc_ms": line.utc_ms + 1},
-            {"detail": line.detail + "x"},
-        ]
-    )
-    out[at] = to_line(msgspec.structs.replace(line, **changes))
+    changes: list[dict[str, str | int]] = [
+        {"name": "other"},
+        {"value": line.value + 1},
+        {"session": 77},
+        {"utc_ms": line.utc_ms + 1},
+        {"detail": line.detail + "x"},
+    ]
+    out[at] = to_line(msgspec.structs.replace(line, **chance.choice(changes)))
     return out
 
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -44,6 +44,7 @@ from transport.webrtc.data import DataClient
 CODES = {"console": ["CNSL-2345", "CNSL-6789"], "bedside": "BEDS-2345", "observer": "OBSV-2345"}
 WAIT_S = 90.0
 """Long enough for a busy machine; every wait ends by an event, never by this time."""
+Message = TypeVar("Message")
 
 _decode = msgspec.json.Decoder(s.FromServer).decode
 
@@ -227,7 +228,7 @@ class Client:
             self.status = message.telemetry
         return message
 
-    async def next(self, kind: type[Any], /, **wanted: Any) -> Any:
+    async def next(self, kind: type[Message], /, **wanted: Any) -> Message:
         """The next message of this kind with these fields; others are kept in `inbox`."""
         while True:
             message = await self.receive()
@@ -239,7 +240,7 @@ class Client:
             self.inbox.append(message)
 
     async def hello(self, *, code: str = "", token: str = "", **other: Any) -> None:
-        fields = {
+        fields: dict[str, Any] = {
             "version": s.PROTOCOL_VERSION,
             "device_key": self.key.public,
             "signature": self.key.sign(self.nonce, code or token),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 
 from record_samples import guard_step
 
@@ -23,7 +24,7 @@ def step(**report: object) -> bytes:
     )
 
 
-def facts(*reports: dict[str, object]) -> list[Fact]:
+def facts(*reports: Mapping[str, object]) -> list[Fact]:
     watch = GuardWatch()
     watch.step(step())
     return [fact for report in reports for fact in watch.step(step(**report))]

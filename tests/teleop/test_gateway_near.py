@@ -30,7 +30,8 @@ async def _ask(host: str, headers: dict[str, str]) -> bool:
     app.router.add_get("/", answer)
     async with TestServer(app, host="0.0.0.0") as server:
         url = f"http://{host}:{server.port}/"
-        async with TestClient(server) as client:
+        client: TestClient[web.Request, None] = TestClient(server)
+        async with client:
             await client.session.get(url, headers=headers)
     return found[0]
 

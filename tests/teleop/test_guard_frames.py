@@ -76,12 +76,10 @@ def test_frames_that_were_written_between_two_looks_count(rig: Rig) -> None:
 @pytest.mark.parametrize("box", [0, 1])
 def test_a_forged_frame_hides_no_genuine_one_and_is_shown_when_alone(rig: Rig, box: int) -> None:
     rig.put(box, FORGED)
-    assert rig.look()[1] == FORGED
-    assert rig.frames.authenticity is Authenticity.FORGED
+    assert (rig.look()[1], rig.frames.authenticity) == (FORGED, Authenticity.FORGED)
     rig.put(box, FORGED + 1)
     rig.put(1 - box, 1)
-    assert rig.look()[1] == 1
-    assert rig.frames.authenticity is Authenticity.GENUINE
+    assert (rig.look()[1], rig.frames.authenticity) == (1, Authenticity.GENUINE)
     rig.put(box, 2)
     assert rig.look()[1] == 2
 

@@ -98,7 +98,9 @@ def test_it_starts_silent_logs_every_step_and_leaves_when_told(guard: Guard) -> 
     guard.until(lambda: guard.report().cycle > 20)
     assert guard.report().state == State.INIT
     assert guard.report().epoch >> 32 == 5
-    assert guard.permits.read()[1].kind == PermitKind.NONE
+    permit = guard.permits.read()
+    assert permit is not None
+    assert permit[1].kind == PermitKind.NONE
     log = channels.ring_reader(guard.run_dir, channels.GUARD_LOG, from_oldest=True)
     steps = [m.GUARD_STEP.unpack(data) for _, data in log.read()]
     assert [s.outputs.report.cycle for s in steps] == list(range(1, len(steps) + 1))
@@ -109,8 +111,9 @@ def test_it_starts_silent_logs_every_step_and_leaves_when_told(guard: Guard) -> 
     os.kill(guard.process.pid, signal.SIGTERM)
     assert guard.process.wait(5) == 0
     assert [note["kind"] for note in guard.notes()] == ["started", "left"]
-    enable = guard.enables.read()[1]
-    assert (enable.power, enable.brake) == (False, True)
+    enable = guard.enables.read()
+    assert enable is not None
+    assert (enable[1].power, enable[1].brake) == (False, True)
 
 
 def test_the_log_replays_bit_by_bit(guard: Guard) -> None:

@@ -193,7 +193,8 @@ def test_pins_are_added_and_damaged_files_let_nobody_in(tmp_path: Path) -> None:
 
 def test_an_external_key_service_serves_both_ends(tmp_path: Path) -> None:
     """The words of ETSI GS QKD 014 on a local socket; what it says wrong is no key."""
-    path, made = tmp_path / "kms.sock", {}
+    path = tmp_path / "kms.sock"
+    made: dict[str, str] = {}
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
     listener.listen()

@@ -13,7 +13,8 @@ from transport.ladder import Rung, Sign, rungs
 from transport.webrtc.receive import low_delay_decoder
 
 S = 1_000_000_000
-TOP, _, HALF, *_, SMALL = rungs(320, 240, 30.0, 4000)
+LADDER = rungs(320, 240, 30.0, 4000)
+TOP, HALF, SMALL = LADDER[0], LADDER[2], LADDER[-1]
 
 
 def _quality(fixed: bool = False) -> Quality:

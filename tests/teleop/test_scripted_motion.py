@@ -56,7 +56,7 @@ def test_starting_stopping_and_resuming_never_jumps() -> None:
 def _recording(n: int = 50, dt_s: float = 0.09) -> tuple[Array, Array]:
     """A sweep of 40 mm along an oblique line of the tracker's frame, with tilt and noise."""
     rng = np.random.default_rng(1)
-    t = 215.0 + dt_s * np.arange(n)
+    t = 215.0 + dt_s * np.arange(n, dtype=np.float64)
     poses = np.tile(np.eye(4), (n, 1, 1))
     along = 40.0 * 0.5 * (1 - np.cos(np.pi * np.arange(n) / (n - 1)))
     poses[:, :3, 3] = np.outer(along, [0.6, 0.0, 0.8]) + rng.normal(0, 0.1, (n, 3)) + 300.0

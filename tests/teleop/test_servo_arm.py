@@ -28,8 +28,7 @@ def test_box_driver_shows_what_the_box_measures(tmp_path: Path) -> None:
     channels.create_all(tmp_path)
     arm = entry("sim").open(tmp_path)
     assert arm.receive() is None
-    assert arm.operating_state() is OperatingState.FAULT
-    assert not arm.declares_simulated
+    assert (arm.operating_state(), arm.declares_simulated) == (OperatingState.FAULT, False)
     with pytest.raises(ArmError, match="not heard"):
         arm.measured_cp()
 

@@ -36,6 +36,10 @@ def until(what: str, check: Callable[[], Any], limit_s: float = 120.0) -> Any:
     return value
 
 
+def gone(pid: int) -> Callable[[], bool]:
+    return lambda: not alive(pid)
+
+
 def alive(pid: int) -> bool:
     """Running (a zombie is not)."""
     try:
@@ -116,8 +120,12 @@ def check_recording(folder: Path) -> None:
 
 
 def test_key_crash_and_ctrl_c(demo: Terminal) -> None:
+    def stop_tested() -> bool:
+        demo.type(b"s")
+        return demo.report().stop_tested
+
     until("the key can be read", lambda: demo.report().bedside_input)
-    until("the stop test", lambda: demo.type(b"s") or demo.report().stop_tested)
+    until("the stop test", stop_tested)
     media = demo.pids()["media"]
     os.kill(media, signal.SIGKILL)
     until("media again", lambda: demo.pids().get("media") not in (None, media))
@@ -150,7 +158,7 @@ def test_a_killed_guard_means_a_latched_stop_and_a_killed_supervisor_no_orphan(
     os.kill(demo.pid, signal.SIGKILL)
     os.waitpid(demo.pid, 0)
     for name, pid in pids.items():
-        until(f"{name} leaves", lambda pid=pid: not alive(pid), 30)
+        until(f"{name} leaves", gone(pid), 30)
     check_recording(demo.out)
     assert demo.run_dir.exists(), "nobody was left to remove it"
     from teleop.supervisor.rundir import remove_stale

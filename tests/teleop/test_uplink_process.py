@@ -76,7 +76,12 @@ class Rig:
     def timing(self) -> LoopTiming:
         box = channels.box(self.run_dir, channels.TIMING["uplink"])
         found: list[LoopTiming] = []
-        self.until(lambda: found.extend(item[1] for item in [box.read()] if item) or found)
+
+        def told() -> bool:
+            found.extend(item[1] for item in [box.read()] if item)
+            return bool(found)
+
+        self.until(told)
         return found[-1]
 
     def close(self) -> None:

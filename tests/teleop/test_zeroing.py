@@ -15,6 +15,7 @@ from safety.states import EventKind, Source, State
 from teleop import channels
 from teleop.cli import zeroing
 from teleop.cli.zeroing import ZeroError, find_run, zero_force
+from teleop.supervisor.rundir import PREFIX
 from transport.local.clock import now_ns
 from transport.local.datagram import DatagramReceiver
 
@@ -112,7 +113,7 @@ def test_the_one_session_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ZeroError, match="0 sessions"):
         find_run(None)
     for name in ("a", "b"):
-        folder = tmp_path / f"{zeroing.PREFIX}{name}"
+        folder = tmp_path / f"{PREFIX}{name}"
         folder.mkdir()
         (folder / channels.GUARD_EVENTS).touch()
         if name == "a":

@@ -18,6 +18,7 @@ from transport.identity import DeviceKey, normal_code
 from transport.refusals import Reason
 from transport.schema import Role
 from transport.sessions import (
+    DeniedError,
     Invitation,
     Registry,
     Snapshot,
@@ -148,6 +149,7 @@ def test_every_role_and_message(role: Role, message: Any) -> None:
     else:
         allowed = name_of(message) in ALLOWED[role]
     if allowed:
+        assert socket.session is not None
         assert actions == [h.Deliver(socket.session, message)]
     else:
         assert reason(actions) == Reason.ROLE
@@ -319,7 +321,7 @@ def test_the_lease_moves_only_at_rest(state: State, operator: bool) -> None:
         assert site.registry.confirm_handover(state, causes) == second.session.number
         assert site.registry.wanted_by == 0
     else:
-        with pytest.raises(h.DeniedError) as denied:
+        with pytest.raises(DeniedError) as denied:
             site.registry.confirm_handover(state, causes)
         assert denied.value.reason is Reason.LEASE_NOT_NOW
 
@@ -329,11 +331,11 @@ def test_the_lease_does_not_move_without_guard_or_request() -> None:
     site.join("CNSL-2345")
     second = site.join("CNSL-6789")
     assert second.session is not None
-    with pytest.raises(h.DeniedError) as nobody:
+    with pytest.raises(DeniedError) as nobody:
         site.registry.confirm_handover(State.IDLE, 0)
     assert nobody.value.reason is Reason.NOBODY_ASKED
     site.registry.want_lease(second.session.number, True)
-    with pytest.raises(h.DeniedError) as unknown:
+    with pytest.raises(DeniedError) as unknown:
         site.registry.confirm_handover(None, 0)
     assert unknown.value.reason is Reason.LEASE_NOT_NOW
     site.registry.want_lease(second.session.number, False)
@@ -383,7 +385,7 @@ def mutated(rng: random.Random) -> bytes:
     if kind == 3:
         return b"[" * rng.randrange(1, 5000)
     if kind == 4:
-        odd = rng.choice([1e400, -1, 2**64, "", None, [], {}, "\ud83d", True])
+        odd: object = rng.choice([1e400, -1, 2**64, "", None, [], {}, "\ud83d", True])
         body = dict(msgspec.json.decode(good))
         body[rng.choice([*body, "extra"])] = odd
         return repr(body).replace("'", '"').encode("utf-8", "replace")
@@ -443,7 +445,9 @@ def test_no_bytes_of_a_store_break_the_gateway() -> None:
 
 def test_a_console_that_keeps_stopping_becomes_an_observer() -> None:
     site = Site()
-    number = site.join("CNSL-2345").session.number
+    session = site.join("CNSL-2345").session
+    assert session is not None
+    number = session.number
     registry = site.registry
     assert not registry.stopped(number + 1, 0), "only who drives can stop motion"
     assert [registry.stopped(number, at * S) for at in (0, 40, 70)] == [False] * 3

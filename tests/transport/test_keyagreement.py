@@ -137,7 +137,7 @@ def test_no_bytes_break_either_side() -> None:
             if bytes(bad) == good:
                 continue
             with pytest.raises(AgreementError):
-                take(bytes(bad))  # type: ignore[no-untyped-call]
+                take(bytes(bad))
 
 
 def test_done_proves_the_key() -> None:

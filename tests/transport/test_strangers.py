@@ -64,7 +64,7 @@ def heard(ours: socket.socket, sender: str, *datagrams: bytes) -> list[bytes]:
     for address, what in [*((sender, d) for d in datagrams), (FRIEND, LAST)]:
         with udp(address) as sock:
             sock.sendto(what, (FRIEND, port))
-    found = []
+    found: list[bytes] = []
     while not found or found[-1] != LAST:
         found.append(ours.recv(2048))
     return found[:-1]

@@ -154,17 +154,21 @@ def _wires(sender: Sender) -> list[Any]:
     return [peer.connection.getSenders()[0].transport.transport for peer in peers]
 
 
-def _lose(sender: Sender, drop: Callable[[bytes], bool]) -> None:
-    """From now on packets that `drop` names do not leave."""
+def _lose(sender: Sender, drop: Callable[[bytes], bool]) -> list[bytes]:
+    """From now on packets that `drop` names do not leave but come into this list."""
+    lost: list[bytes] = []
     for wire in _wires(sender):
         send = wire._send
 
         async def lossy(data: bytes, send: Any = send) -> None:
             media = data[0] >> 6 == 2 and not 192 <= data[1] <= 208  # RFC 5761 section 4
-            if not (media and drop(data)):
+            if media and drop(data):
+                lost.append(data)
+            else:
                 await send(data)
 
         wire._send = lossy
+    return lost
 
 
 async def _all_seen(sender: Sender, pictures: list[Picture], count: int) -> None:
@@ -206,8 +210,7 @@ def test_without_duplicates_a_request_brings_what_was_lost() -> None:
         rng = random.Random(3)
         async with viewers_of(sender, 1, on_picture=pictures.append) as (viewer,):
             await sender.show(viewer)
-            lost = []
-            _lose(sender, lambda data: rng.random() < 0.1 and not lost.append(data))
+            lost = _lose(sender, lambda _: rng.random() < 0.1)
             pictures.clear()
             await _all_seen(sender, pictures, 40)
             assert lost
@@ -226,8 +229,8 @@ def test_loss_switches_duplicates_on_by_itself() -> None:
             await sender.show(viewer)
             await _all_seen(sender, pictures, 5)
             assert sender.peers.duplicating == 0, "a clean link goes without"
-            lost: list[bytes] = []
-            _lose(sender, lambda data: not lost and not lost.append(data))
+            once = iter([True])
+            lost = _lose(sender, lambda _: next(once, False))
             await _all_seen(sender, pictures, 15)
             assert len(lost) == 1
             assert sender.peers.duplicating == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -254,7 +254,7 @@ def test_a_real_viewer_reports_within_seconds() -> None:
 
 def test_upstream_still_calls_what_is_replaced_by_these_names() -> None:
     """When this fails, adapt `patches/sender.py`."""
-    calls = {
+    calls: dict[Callable[..., object], str] = {
         RTCRtpSender.send: "self._run_rtp(parameters.codecs[0])",
         RTCRtpSender._run_rtcp: "await self._send_rtcp(packets)",
         RTCRtpSender.stop: "await asyncio.gather(self.__rtp_exited.wait(), self.__rtcp_exited",

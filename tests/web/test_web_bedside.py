@@ -113,9 +113,14 @@ def test_lift_is_hold_to_run(bedside: Page, robot: Robot) -> None:
     bedside.mouse.move(box["x"] + 20, box["y"] + 20)
     bedside.mouse.down()
     seen: list[tuple[EventKind, int]] = []
-    wait_until(lambda: seen.extend(kinds(robot)) or len(seen) >= 4, "repeats")
+
+    def so_far() -> list[tuple[EventKind, int]]:
+        seen.extend(kinds(robot))
+        return seen
+
+    wait_until(lambda: len(so_far()) >= 4, "repeats")
     bedside.mouse.up()
-    wait_until(lambda: seen.extend(kinds(robot)) or seen[-1] == (EventKind.LIFT, 0), "released")
+    wait_until(lambda: so_far()[-1] == (EventKind.LIFT, 0), "released")
     assert set(seen[:-1]) == {(EventKind.LIFT, 1)}
     bedside.wait_for_timeout(250)
     assert kinds(robot) == []

@@ -44,7 +44,7 @@ def random_frame(rng: random.Random) -> SafetyFrame:
         return rng.uniform(-span, span), rng.uniform(-span, span), rng.uniform(-span, span)
 
     def bits(count: int) -> int:
-        return rng.choice([0, 1, 2**count - 1, rng.getrandbits(count)])
+        return rng.choice([0, 1, (1 << count) - 1, rng.getrandbits(count)])
 
     return SafetyFrame(
         session=bits(32), epoch=bits(64), seq=bits(64), echo_ns=bits(64), echo_nonce=bits(32),

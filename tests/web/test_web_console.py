@@ -96,7 +96,12 @@ def test_stop_by_button_and_escape_also_lets_go(driver: Page, robot: Robot) -> N
     assert driver.evaluate("consoleApp.deadman.held") is False
     driver.click("#stop")
     seen: list[tuple[EventKind, int]] = []
-    wait_until(lambda: seen.extend(kinds(robot)) or (EventKind.STOP, 1) in seen, "the button")
+
+    def stopped() -> bool:
+        seen.extend(kinds(robot))
+        return (EventKind.STOP, 1) in seen
+
+    wait_until(stopped, "the button")
 
 
 def test_escape_works_while_typing_and_with_letter_keys_off(driver: Page, robot: Robot) -> None:
