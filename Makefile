@@ -35,10 +35,10 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 # Modules of different test folders may have the same name: each folder is checked by itself.
 TYPED_TESTS := tests/*.py tests/bench tests/e2e tests/fuzz tests/haptics tests/robot_sim \
-	tests/teleop tests/transport tests/web
+	tests/safety tests/teleop tests/transport tests/web
 types: $(DEV)
 	$(BIN)/mypy
-	@for part in $(TYPED_TESTS); do echo $(BIN)/mypy $$part; $(BIN)/mypy $$part || exit 1; done
+	@for part in examples $(TYPED_TESTS); do echo $(BIN)/mypy $$part; $(BIN)/mypy $$part || exit 1; done
 
 setup: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml

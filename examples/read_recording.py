@@ -7,17 +7,20 @@ Usage:  python examples/read_recording.py runs/2026-01-31T120000Z_demo.mcap
 import json
 import struct
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 from mcap.reader import make_reader
 
 
-def rows(path, topic):
+def rows(path: str, topic: str) -> Iterator[dict[str, Any]]:
     """Yield each message of a packed topic as a dict of field name -> value."""
     with open(path, "rb") as stream:
         for schema, _channel, message in make_reader(stream).iter_messages(topics=[topic]):
+            assert schema is not None, "every packed topic has one"
             layout = json.loads(schema.data)
             values = iter(struct.unpack(layout["struct"], message.data))
-            row = {}
+            row: dict[str, Any] = {}
             for field in layout["fields"]:
                 many = [next(values) for _ in range(field["count"])]
                 value = many if field["count"] > 1 else many[0]
@@ -25,7 +28,7 @@ def rows(path, topic):
             yield row
 
 
-def main(path):
+def main(path: str) -> None:
     """Print the state, its cause, the force and the loop latency at every change of state."""
     before = None
     for row in rows(path, "guard_step"):

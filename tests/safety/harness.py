@@ -146,7 +146,10 @@ class Rig:
         power = bool(enable and enable.power)
         brake = bool(enable is None or enable.brake)
         braked = (brake or not power) and self.arm_obeys_brake
-        noise = (lambda: self.rng.gauss(0.0, 0.02)) if self.noise else (lambda: 0.0)
+
+        def noise() -> float:
+            return self.rng.gauss(0.0, 0.02) if self.noise else 0.0
+
         self.arm = replace(
             self.arm,
             stamp_ns=self.now,

@@ -13,7 +13,7 @@ from test_gate import GOOD, HASH, LIMITS, MS, NOW, table
 
 from bench.attack.frames import Attack, attack_frames
 from safety.authentic import KEY_MAGIC, KEY_RECORD, MAX_SESSIONS, KeyRing, sign, tag_of
-from safety.frame import pack, unpack
+from safety.frame import SafetyFrame, pack, unpack
 from safety.gate import Gate, Rejection
 from safety.states import Authenticity
 from transport.impair import Noise
@@ -89,7 +89,7 @@ def test_attacks_are_refused_and_move_nothing(attack: Attack) -> None:
     """The gate, the stamps and the keys are the same after 2,000 attacks as before."""
     frames, keys, gate, stamps = captured(), ring(KEY), Gate(), table()
 
-    def check(data: bytes, seq_ns: int = NOW) -> object:
+    def check(data: bytes, seq_ns: int = NOW) -> SafetyFrame | Rejection:
         return gate.check(
             data, seq_ns, authenticity=keys.judge(data), session=7, epoch=5, stamps=stamps,
             limits=LIMITS, limits_hash=HASH,

@@ -182,7 +182,7 @@ def test_the_workspace_ends_a_margin_outside_of_its_limits(axis: int, side: int)
         p[axis] = ends[axis] + side * margin_m + side * beyond_m
         found = arm_causes(
             session_memory(), replace(i, arm=replace(i.arm, base_p_probe_m=tuple(p)))
-        )  # type: ignore[arg-type]
+        )
         assert bool(found & mask(Cause.WORKSPACE)) is outside
 
 

@@ -12,16 +12,16 @@ from safety.alarms import priority
 from safety.bedside import StopTest
 from safety.engage import Deadman
 from safety.epochs import Epoch
-from safety.guide import Checklist, Step, missing, next_step
+from safety.guide import Checklist, missing, next_step
 from safety.limits import Limits
 from safety.liveness import Peer
 from safety.mark import Mark
 from safety.memory import NO_COMMAND
-from safety.messages import SERVO_REPORT, Command
+from safety.messages import SERVO_REPORT, ArmState, Command
 from safety.needle import GOAL_MAX_M, GOAL_MIN_M, GOAL_UNIT_M, NeedleWatch
 from safety.speed import SpeedWatch
 from safety.stamps import Echo, StampTable
-from safety.states import Alarm, Cause, Contact, NeedlePlan, PermitKind, State
+from safety.states import Alarm, Cause, Contact, NeedlePlan, PermitKind, State, Step
 from safety.supervise import MotionWatch
 from safety.transitions import mask
 
@@ -164,7 +164,7 @@ def test_too_fast_again_after_a_pause_counts_anew() -> None:
 # --- the needle
 
 
-def axis(v: float, depth: float = 0.0) -> object:
+def axis(v: float, depth: float = 0.0) -> ArmState:
     return replace(arm_state(T0), needle_v_m_s=v, needle_depth_m=depth)
 
 
@@ -189,11 +189,11 @@ def test_an_axis_may_move_so_long_without_permission(
     needle, found = NeedleWatch(), []
     for t in (0, 50, 100, 101):
         now = T0 + t * MS
-        found.append(needle.check(axis(v), True, advance, operated, now, LIMITS))  # type: ignore[arg-type]
+        found.append(needle.check(axis(v), True, advance, operated, now, LIMITS))
     expected = mask(cause) if cause else 0
     assert found[3] == expected
     assert found[2] == (expected if cause == Cause.SPEED_OVER_PERMIT else 0), "100 ms to stop"
-    assert needle.check(axis(v), False, False, False, T0 + S, LIMITS) == 0  # type: ignore[arg-type]
+    assert needle.check(axis(v), False, False, False, T0 + S, LIMITS) == 0
     assert (needle.advancing_since_ns, needle.moving_since_ns) == (0, 0)
 
 
@@ -298,10 +298,13 @@ def test_an_edge_needs_a_release_seen_in_this_epoch_and_a_slow_hand() -> None:
     d.command(said(False, 4), LIMITS)
     assert d.command(said(True, 5, hand_v_m_s=(0.012, 0.016, 0.0)), LIMITS)
     d.command(said(False, 5), LIMITS)
-    d.enter_epoch(5)
-    assert d.seen, "the same epoch"
-    d.enter_epoch(6)
-    assert not d.seen
+
+    def seen_in(epoch: int) -> bool:
+        d.enter_epoch(epoch)
+        return d.seen
+
+    assert seen_in(5), "the same epoch"
+    assert not seen_in(6)
     assert not d.command(said(True, 6), LIMITS), "released in an older epoch"
 
 

@@ -50,7 +50,7 @@ def shown(value: object) -> str | None:
 
 
 def _named(value: object) -> str:
-    return shown(value) or getattr(value, "__name__", "")
+    return shown(value) or str(getattr(value, "__name__", ""))
 
 
 def modules() -> Iterator[ModuleType]:

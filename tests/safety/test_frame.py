@@ -10,6 +10,7 @@ import pytest
 
 from safety import frame
 from safety.frame import FrameError, SafetyFrame
+from safety.messages import FRAME_BYTES
 
 EXAMPLE = SafetyFrame(
     session=0x01020304,
@@ -42,13 +43,13 @@ GOLDEN = (
 
 def test_golden_bytes() -> None:
     packed = frame.pack(EXAMPLE)
-    assert packed[: frame.FRAME_BYTES - 20].hex() == GOLDEN
+    assert packed[: FRAME_BYTES - 20].hex() == GOLDEN
     assert frame.unpack(packed) == EXAMPLE
 
 
 def test_every_single_bit_error_is_refused() -> None:
     packed = frame.pack(EXAMPLE)
-    for bit in range((frame.FRAME_BYTES - 16) * 8):
+    for bit in range((FRAME_BYTES - 16) * 8):
         broken = bytearray(packed)
         broken[bit // 8] ^= 1 << bit % 8
         with pytest.raises(FrameError):
@@ -58,7 +59,7 @@ def test_every_single_bit_error_is_refused() -> None:
 def test_thousands_of_random_byte_strings_are_refused() -> None:
     rng = random.Random(2)
     for _ in range(5000):
-        size = frame.FRAME_BYTES if rng.random() < 0.7 else rng.randrange(0, 300)
+        size = FRAME_BYTES if rng.random() < 0.7 else rng.randrange(0, 300)
         with pytest.raises(FrameError):
             frame.unpack(rng.randbytes(size))
 
@@ -74,7 +75,7 @@ def test_a_number_that_is_not_finite_is_refused(field: str, value: float) -> Non
 
 def resealed(packed: bytes, at: int, value: int) -> bytes:
     """One byte changed by somebody who knows how to compute the CRC."""
-    end = frame.FRAME_BYTES - 20
+    end = FRAME_BYTES - 20
     body = packed[:at] + bytes((value,)) + packed[at + 1 : end]
     return body + zlib.crc32(body).to_bytes(4, "little") + packed[end + 4 :]
 
@@ -113,4 +114,4 @@ def test_a_speed_beyond_the_wire_is_its_largest() -> None:
 
 
 def test_the_table_of_fields_is_the_layout() -> None:
-    assert struct.calcsize("<" + "".join(f[1] for f in frame.FIELDS)) == frame.FRAME_BYTES <= 128
+    assert struct.calcsize("<" + "".join(f[1] for f in frame.FIELDS)) == FRAME_BYTES <= 128

@@ -37,11 +37,13 @@ def table() -> StampTable:
     return stamps
 
 
-def judge(data: bytes, gate: Gate | None = None, now: int = NOW, **changes: int) -> object:
-    settings = {"session": 7, "epoch": 5, "authenticity": Authenticity.GENUINE} | changes
+def judge(
+    data: bytes, gate: Gate | None = None, now: int = NOW, session: int = 7, epoch: int = 5
+) -> SafetyFrame | Rejection:
     return (gate or Gate()).check(
-        data, now, stamps=table(), limits=LIMITS, limits_hash=HASH, **settings
-    )
+        data, now, authenticity=Authenticity.GENUINE, session=session, epoch=epoch,
+        stamps=table(), limits=LIMITS, limits_hash=HASH,
+    )  # fmt: skip
 
 
 def test_a_good_frame_passes_and_counts() -> None:

@@ -15,7 +15,7 @@ from safety.gate import Gate, Rejection
 from safety.guide import Checklist
 from safety.limits import Limits
 from safety.liveness import Peer
-from safety.machine import Machine
+from safety.machine import Facts, Machine
 from safety.memory import Memory
 from safety.messages import FrameStamp, GuardInputs
 from safety.people import Wishes
@@ -35,7 +35,7 @@ def all_here(now: int = T0, **stamps: int) -> GuardInputs:
     i = inputs(now)
     for name in PEERS:
         message = replace(getattr(i, name), stamp_ns=stamps.get(name, now), incarnation=1)
-        i = replace(i, **{name: message, f"{name}_seq": 1})  # type: ignore[arg-type]
+        i = replace(i, **{name: message, f"{name}_seq": 1})
     return replace(i, supervisor=True)
 
 
@@ -63,7 +63,7 @@ def test_a_silent_peer_is_lost_after_its_own_time(name: str) -> None:
 def test_a_restart_is_a_cause(name: str) -> None:
     i = all_here()
     other = replace(getattr(i, name), incarnation=2)
-    i = replace(i, **{name: other})  # type: ignore[arg-type]
+    i = replace(i, **{name: other})
     assert intake.peers(session_memory(), i, LIMITS) == mask(PEERS[name][1])
 
 
@@ -161,13 +161,13 @@ def test_whoever_drives_now_starts_with_nothing(
 
 
 def test_nothing_of_the_one_before_counts_for_whoever_drives_now() -> None:
-    for change, kept in (({}, True), ({"console_session": 8}, False)):
+    for driver, kept in ((7, True), (8, False)):
         m, g = session_memory(), replace(inputs().gateway, console_open=True, lease_changes=1)
         m.lease.session, m.lease.changes, m.lease.open = 7, 1, True
         m.in_use.waiting.append((1, 2, T0, 0.0))
         m.loop.add(3, 90.0, T0, LIMITS)
         m.slots.count, m.dwell.frame_id = 2, 3
-        intake.session(m, replace(g, **({"console_session": 7} | change)), T0)
+        intake.session(m, replace(g, console_session=driver), T0)
         assert bool(m.in_use.waiting) is kept
         assert (m.loop.newest_ms == 90.0, m.slots.count == 2, m.dwell.frame_id == 3) == (kept,) * 3
 
@@ -324,7 +324,7 @@ def test_each_thing_can_be_missing(name: str, spoil: Callable[[Memory], None]) -
 def test_what_the_bedside_shows_counts() -> None:
     m, i = ready_memory()
     for change in ({"bedside_sound": False}, {"bedside_visible": False}):
-        dull = replace(i, gateway=replace(i.gateway, **change))  # type: ignore[arg-type]
+        dull = replace(i, gateway=replace(i.gateway, **change))
         checks = assess.checklist(m, dull, 0, LIMITS)
         assert (checks.bedside_page, checks.bedside_sound) == (True, False)
     assert not assess.checklist(m, replace(i, bedside_input=False), 0, LIMITS).bedside_input
@@ -332,7 +332,7 @@ def test_what_the_bedside_shows_counts() -> None:
     assert assess.checklist(m, i, mask(Cause.OPERATOR_RELEASE), LIMITS).quiet
 
 
-def told(m: Memory, i: GuardInputs, wishes: Wishes, contact: Contact = Contact.NONE) -> object:
+def told(m: Memory, i: GuardInputs, wishes: Wishes, contact: Contact = Contact.NONE) -> Facts:
     return assess.facts(m, i, 5, 6, wishes, contact, Checklist(alive=True), True, LIMITS)
 
 
@@ -353,7 +353,7 @@ def test_what_the_machine_is_told() -> None:
     assert (f.allow, f.acknowledge, f.edge, f.consent, f.power_cut) == (
         True, True, True, False, False,
     )  # fmt: skip
-    assert not (told(m, i, Wishes(), Contact.SKIN)).off_skin  # type: ignore[attr-defined]
+    assert not (told(m, i, Wishes(), Contact.SKIN)).off_skin
     half = assess.facts(m, i, 0, 0, Wishes(), Contact.SKIN, Checklist(console=True), False, LIMITS)
     assert (half.connected, half.allow, half.edge) == (False, False, False)
 
@@ -362,9 +362,9 @@ def test_a_press_does_not_arm_again_while_hold_waits_for_the_deadman() -> None:
     m, i = ready_memory()
     m.consent.give(T0)
     m.machine = Machine(state=State.HOLD, latched=mask(Cause.OPERATOR_RELEASE))
-    assert not told(m, i, Wishes(allow=True)).allow  # type: ignore[attr-defined]
+    assert not told(m, i, Wishes(allow=True)).allow
     m.consent.revoke()
-    assert told(m, i, Wishes(allow=True)).allow  # type: ignore[attr-defined]
+    assert told(m, i, Wishes(allow=True)).allow
 
 
 @pytest.mark.parametrize("cause", [

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import random
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,11 @@ from safety.bounds import ABSOLUTE, ORDERED, Wider
 from safety.limits import DEFAULT, Limits, LimitsError, check, from_json, limits_hash, widened
 
 SCALARS = [n for n in ABSOLUTE if not isinstance(getattr(DEFAULT, n), tuple | bool)]
+
+
+def default_but(name: str, value: float) -> Limits:
+    change: dict[str, Any] = {name: value}  # numbers of either kind
+    return dataclasses.replace(DEFAULT, **change)
 
 
 def test_every_limit_has_a_bound_and_the_default_lies_within() -> None:
@@ -26,7 +32,7 @@ def test_the_ends_are_ends_even_for_a_simulated_arm(name: str) -> None:
     bound = ABSOLUTE[name]
     for value in (bound.low - 1e-6, bound.high + 1e-6, math.nan, math.inf, -math.inf):
         with pytest.raises(LimitsError, match=name):
-            check(dataclasses.replace(DEFAULT, **{name: value}), simulated=True)
+            check(default_but(name, value), simulated=True)
 
 
 @pytest.mark.parametrize("name", [n for n in SCALARS if ABSOLUTE[n].wider != Wider.EITHER])
@@ -36,13 +42,13 @@ def test_widening_needs_a_simulated_arm_and_tightening_does_not(name: str) -> No
     tight = bound.low if bound.wider == Wider.UP else bound.high
     ordered = {n for pair in ORDERED for n in pair}
     if wide != default:
-        limits = dataclasses.replace(DEFAULT, **{name: wide})
+        limits = default_but(name, wide)
         assert widened(limits) == [name]
         with pytest.raises(LimitsError, match=f"{name} = .*simulated"):
             check(limits, simulated=False)
         if name not in ordered:
             check(limits, simulated=True)
-    limits = dataclasses.replace(DEFAULT, **{name: tight})
+    limits = default_but(name, tight)
     assert widened(limits) == []
     if name not in ordered:
         check(limits, simulated=False)
@@ -50,7 +56,7 @@ def test_widening_needs_a_simulated_arm_and_tightening_does_not(name: str) -> No
 
 @pytest.mark.parametrize(("low", "high"), ORDERED)
 def test_pairs_keep_their_order(low: str, high: str) -> None:
-    limits = dataclasses.replace(DEFAULT, **{low: getattr(DEFAULT, high) + 1})
+    limits = default_but(low, getattr(DEFAULT, high) + 1)
     with pytest.raises(LimitsError):
         check(limits, simulated=True)
 
@@ -77,7 +83,7 @@ def test_the_automatic_lift_is_a_site_choice() -> None:
 def test_hash_changes_with_every_field() -> None:
     hashes = {limits_hash(DEFAULT)}
     for name in SCALARS:
-        hashes.add(limits_hash(dataclasses.replace(DEFAULT, **{name: getattr(DEFAULT, name) + 1})))
+        hashes.add(limits_hash(default_but(name, getattr(DEFAULT, name) + 1)))
     assert len(hashes) == len(SCALARS) + 1
 
 
@@ -99,6 +105,7 @@ def test_a_thousand_bad_documents_are_refused_in_words() -> None:
         except LimitsError:
             refused += 1
     assert refused > 1000
-    for other in (None, [], 3, "text"):
+    others: tuple[object, ...] = (None, [], 3, "text")
+    for other in others:
         with pytest.raises(LimitsError):
             from_json(other)

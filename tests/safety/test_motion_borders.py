@@ -10,6 +10,7 @@ from harness import MS, arm_state
 from test_load import rotated
 
 from safety.limits import Limits
+from safety.messages import ArmState
 from safety.slowing import DROP_M_S, SLIDE_M_S, SlideWatch
 from safety.speed import SpeedWatch
 from safety.states import Cause, PermitKind
@@ -111,12 +112,12 @@ def test_the_ramp_of_a_speed_at_its_borders() -> None:
 # --- the whole watch
 
 
-def moving(v: tuple[float, float, float], braked: bool = False) -> object:
+def moving(v: tuple[float, float, float], braked: bool = False) -> ArmState:
     return replace(arm_state(T0), base_v_probe_m_s=v, braked=braked)
 
 
-def check(motion: MotionWatch, arm: object, at_ns: int) -> int:
-    return motion.check(arm, True, at_ns, LIMITS)  # type: ignore[arg-type]
+def check(motion: MotionWatch, arm: ArmState, at_ns: int) -> int:
+    return motion.check(arm, True, at_ns, LIMITS)
 
 
 def test_a_slide_is_a_cause_under_regulation_without_brakes_only() -> None:
@@ -159,7 +160,7 @@ def test_a_drift_is_counted_from_where_the_arm_came_to_rest() -> None:
         motion.order(PermitKind.NONE, 0.0, 0.0, True, T0, LIMITS)
         assert check(motion, base, T0) == 0
         assert check(motion, base, T0 + MS) == 0
-        found = check(motion, replace(base, **change), T0 + 2 * MS)  # type: ignore[arg-type]
+        found = check(motion, replace(base, **change), T0 + 2 * MS)
         assert found == (mask(Cause.STANDSTILL_VIOLATED) if bad else 0)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from harness import Rig, prepared
 
-from safety.causes import mask
 from safety.limits import Limits
 from safety.needle import GOAL_UNIT_M, NeedleWatch
 from safety.states import Cause, EventKind, Instrument, NeedlePlan, Source, State
+from safety.transitions import mask
 
 GOAL = 9000
 """90 mm."""
@@ -110,9 +111,11 @@ def let_go(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("spoil", [stale_picture, late_loop, freeze, cut, let_go])
-def test_any_doubt_blocks_the_advance_and_it_does_not_come_back_by_itself(spoil: object) -> None:
+def test_any_doubt_blocks_the_advance_and_it_does_not_come_back_by_itself(
+    spoil: Callable[[Rig], None],
+) -> None:
     rig = ready()
-    spoil(rig)  # type: ignore[operator]
+    spoil(rig)
     rig.until(lambda out: not out.permit.needle_advance, 0.25)
     rig.media_alive, rig.picture_delay_ms, rig.content_moves = True, 20.0, True
     rig.console_alive = True

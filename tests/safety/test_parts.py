@@ -173,7 +173,7 @@ def test_needle_advance_needs_a_live_picture_and_a_declared_needle() -> None:
         {"live": False}, {"image_fresh": False}, {"instrument": Instrument.PROBE},
         {"needle_released": False}, {"state": State.DEGRADED}, {"state": State.HOLD},
     ):  # fmt: skip
-        order = decide(replace(s, **blocked), LIMITS)  # type: ignore[arg-type]
+        order = decide(replace(s, **blocked), LIMITS)
         assert (order.needle_advance, order.needle_pivot_rad_s) == (False, 0.0), blocked
 
 

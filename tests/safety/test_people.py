@@ -184,18 +184,22 @@ def test_a_needle_is_clear_only_at_home() -> None:
 
 def test_a_plan_is_proposed_confirmed_and_aborted() -> None:
     m = memory(State.HOLD)
+
+    def plan() -> NeedlePlan:
+        return m.needle.plan
+
     m.needle.home = True
     say(m, EventKind.NEEDLE_PROPOSE, EXPERT, 5000)
-    assert (m.needle.plan, m.events_refused) == (NeedlePlan.NONE, 1), "no needle is mounted"
+    assert (plan(), m.events_refused) == (NeedlePlan.NONE, 1), "no needle is mounted"
     m.contact.instrument = Instrument.PROBE_NEEDLE
     say(m, EventKind.NEEDLE_PROPOSE, EXPERT, 5000)
-    assert m.needle.plan == NeedlePlan.PROPOSED
+    assert plan() == NeedlePlan.PROPOSED
     say(m, EventKind.NEEDLE_CONFIRM, PAGE, 5001)
-    assert (m.needle.plan, m.events_refused) == (NeedlePlan.PROPOSED, 2)
+    assert (plan(), m.events_refused) == (NeedlePlan.PROPOSED, 2)
     say(m, EventKind.NEEDLE_CONFIRM, PAGE, 5000)
-    assert m.needle.plan == NeedlePlan.CONFIRMED
+    assert plan() == NeedlePlan.CONFIRMED
     say(m, EventKind.NEEDLE_ABORT, PAGE)
-    assert (m.needle.plan, m.events_refused) == (NeedlePlan.NONE, 2)
+    assert (plan(), m.events_refused) == (NeedlePlan.NONE, 2)
 
 
 def test_an_answer_proves_the_view() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -42,6 +43,18 @@ def stopped(rig: Rig) -> bool:
     return rig.state not in (State.ACTIVE, State.DEGRADED)
 
 
+def state_of(rig: Rig) -> State:
+    return rig.state
+
+
+def step_of(rig: Rig) -> Step:
+    return rig.report.step
+
+
+def contact_of(rig: Rig) -> Contact:
+    return rig.report.contact
+
+
 def permit(rig: Rig) -> m.Permit:
     assert rig.out is not None
     return rig.out.permit
@@ -65,33 +78,33 @@ def hold(rig: Rig, cause: Cause, limit_ms: float = 400.0) -> float:
 def test_a_newcomer_is_guided_step_by_step() -> None:
     rig = Rig()
     rig.step()
-    assert rig.report.step == Step.WAIT_FOR_ARM
+    assert step_of(rig) == Step.WAIT_FOR_ARM
     rig.until(lambda out: out.report.state == State.IDLE)
-    assert rig.report.step == Step.JOIN_BEDSIDE
+    assert step_of(rig) == Step.JOIN_BEDSIDE
     rig.set_gateway(bedside_session=BEDSIDE, bedside_visible=True)
     rig.run(0.1)
-    assert rig.report.step == Step.SOUND_OFF
+    assert step_of(rig) == Step.SOUND_OFF
     rig.set_gateway(bedside_sound=True)
     rig.run(0.1)
-    assert rig.report.step == Step.TEST_STOP
+    assert step_of(rig) == Step.TEST_STOP
     rig.key_stop()
     assert (rig.state, rig.report.stop_tested) == (State.IDLE, True)
-    assert rig.report.step == Step.DECLARE_INSTRUMENT
+    assert step_of(rig) == Step.DECLARE_INSTRUMENT
     rig.send(EventKind.DECLARE_INSTRUMENT, Instrument.PROBE)
     rig.run(0.05)
-    assert rig.report.step == Step.JOIN_CONSOLE
+    assert step_of(rig) == Step.JOIN_CONSOLE
     rig.set_gateway(console_session=CONSOLE, console_open=True)
     rig.run(0.5)
     assert (rig.state, rig.report.step) == (State.CONNECTED, Step.WAIT_FOR_LINK)
     took = rig.until(lambda out: out.report.state == State.QUALIFIED)
     assert 4000 < took < 5100, "five seconds of a good link"
-    assert rig.report.step == Step.READ_MARK
+    assert step_of(rig) == Step.READ_MARK
     rig.answer_mark()
-    assert rig.report.step == Step.ALLOW_MOTION
+    assert step_of(rig) == Step.ALLOW_MOTION
     rig.allow()
-    assert rig.report.step == Step.HOLD_DEADMAN
+    assert step_of(rig) == Step.HOLD_DEADMAN
     rig.engage()
-    assert rig.report.step == Step.NONE
+    assert step_of(rig) == Step.NONE
 
 
 @pytest.mark.parametrize(
@@ -108,9 +121,11 @@ def test_a_newcomer_is_guided_step_by_step() -> None:
          Step.WAIT_FOR_LINK),
     ],
 )  # fmt: skip
-def test_each_missing_condition_refuses_arming_and_says_so(spoil: object, step: Step) -> None:
+def test_each_missing_condition_refuses_arming_and_says_so(
+    spoil: Callable[[Rig], object], step: Step
+) -> None:
     rig = prepared("to_qualified")
-    spoil(rig)  # type: ignore[operator]
+    spoil(rig)
     rig.run(0.05)
     rig.send(EventKind.ALLOW_MOTION)
     rig.run(0.05)
@@ -245,11 +260,13 @@ def test_an_operator_hold_does_not_resume_by_a_level_alone_nor_after_five_minute
         lambda rig: rig.set_gateway(lease_changes=3),
     ],
 )
-def test_an_operator_hold_with_any_other_cause_needs_the_bedside_again(spoil: object) -> None:
+def test_an_operator_hold_with_any_other_cause_needs_the_bedside_again(
+    spoil: Callable[[Rig], object],
+) -> None:
     rig = active()
     rig.release()
     rig.run(0.1)
-    spoil(rig)  # type: ignore[operator]
+    spoil(rig)
     rig.run(0.1)
     rig.set_gateway(bedside_visible=True)
     rig.run(1.0)
@@ -423,12 +440,12 @@ def test_a_short_hold_resumes_by_itself_through_degraded_three_times() -> None:
         lambda rig: rig.release(),
     ],
 )
-def test_a_short_hold_does_not_resume_when_anything_changed(spoil: object) -> None:
+def test_a_short_hold_does_not_resume_when_anything_changed(spoil: Callable[[Rig], object]) -> None:
     rig = active()
     rig.console_alive = False
     rig.uplink.clear()
     rig.run(0.056)
-    spoil(rig)  # type: ignore[operator]
+    spoil(rig)
     rig.console_alive = True
     rig.command_due = rig.now
     rig.run(1.0)
@@ -719,23 +736,23 @@ def test_estop_is_left_by_both_people_with_power_stop_test_and_declaration_anew(
     rig.release()
     rig.send(EventKind.ALLOW_MOTION)
     rig.run(0.1)
-    assert rig.state == State.ESTOP, "not acknowledged"
-    assert rig.report.step == Step.ACKNOWLEDGE
+    assert state_of(rig) == State.ESTOP, "not acknowledged"
+    assert step_of(rig) == Step.ACKNOWLEDGE
     rig.send(EventKind.ACKNOWLEDGE, source=Source.CONSOLE)
     rig.run(0.1)
-    assert rig.state == State.ESTOP
-    assert rig.report.step == Step.ALLOW_MOTION
+    assert state_of(rig) == State.ESTOP
+    assert step_of(rig) == Step.ALLOW_MOTION
     rig.send(EventKind.ALLOW_MOTION)
     rig.run(0.1)
-    assert (rig.state, rig.report.powered) == (State.SAFE_STOP, True)
+    assert (state_of(rig), rig.report.powered) == (State.SAFE_STOP, True)
     assert (rig.report.instrument, rig.report.stop_tested) == (Instrument.UNKNOWN, False)
-    assert rig.report.step == Step.TEST_STOP
+    assert step_of(rig) == Step.TEST_STOP
     rig.key_stop()
     rig.send(EventKind.DECLARE_INSTRUMENT, Instrument.PROBE)
     rig.run(6.0)
     rig.send(EventKind.ALLOW_MOTION)
     rig.step()
-    assert rig.state == State.ARMED
+    assert state_of(rig) == State.ARMED
     rig.engage()
 
 
@@ -790,14 +807,14 @@ def test_events_of_strangers_are_refused_except_stops() -> None:
     stranger = m.GuardEvent(EventKind.ALLOW_MOTION, Source.BEDSIDE_PAGE, 1, 99, rig.now, 0)
     rig.events.append(stranger)
     rig.step()
-    assert rig.state == State.QUALIFIED
+    assert state_of(rig) == State.QUALIFIED
     rig.events.append(replace(stranger, kind=EventKind.ALLOW_MOTION, source=Source.CONSOLE))
     rig.step()
-    assert rig.state == State.QUALIFIED
+    assert state_of(rig) == State.QUALIFIED
     assert rig.core.memory.events_refused == 2
     rig.events.append(replace(stranger, kind=EventKind.STOP))
     rig.step()
-    assert rig.state == State.SAFE_STOP
+    assert state_of(rig) == State.SAFE_STOP
 
 
 @pytest.mark.parametrize(
@@ -969,14 +986,16 @@ def test_local_in_motion_stops_first() -> None:
         (lambda rig: rig.set_gateway(bedside_visible=False), State.HOLD),
     ],
 )
-def test_local_ends_with_the_faults_that_matter_there(spoil: object, state: State) -> None:
+def test_local_ends_with_the_faults_that_matter_there(
+    spoil: Callable[[Rig], object], state: State
+) -> None:
     rig = prepared("to_qualified")
     rig.send(EventKind.LOCAL_ENTER)
     rig.run(0.05)
     rig.set_gateway(console_open=False)
     rig.run(0.5)
     assert rig.state == State.LOCAL, "the console has no say here"
-    spoil(rig)  # type: ignore[operator]
+    spoil(rig)
     rig.run(0.25)
     assert rig.state == state
 
@@ -1001,9 +1020,9 @@ def test_the_force_trip() -> None:
         (lambda rig: setattr(rig, "noise", False), 104),
     ],
 )
-def test_a_bad_force_sensor_brakes(spoil: object, limit_ms: float) -> None:
+def test_a_bad_force_sensor_brakes(spoil: Callable[[Rig], object], limit_ms: float) -> None:
     rig = in_contact()
-    spoil(rig)  # type: ignore[operator]
+    spoil(rig)
     took = rig.until(lambda out: out.report.state == State.SAFE_STOP, 0.3)
     assert took <= limit_ms
     assert rig.report.first_out == Cause.FORCE_SENSOR_INVALID
@@ -1014,7 +1033,7 @@ def test_a_bad_force_sensor_brakes(spoil: object, limit_ms: float) -> None:
 def test_a_declared_needle_counts_as_in_tissue_until_home_and_confirmed() -> None:
     rig = Rig()
     rig.to_active(Instrument.PROBE_NEEDLE)
-    assert rig.report.contact == Contact.NEEDLE_IN_TISSUE
+    assert contact_of(rig) == Contact.NEEDLE_IN_TISSUE
     assert (permit(rig).v_max_m_s, permit(rig).needle_advance) == (0.0, False)
     rig.send(EventKind.STOP, 1, Source.CONSOLE)
     rig.run(0.01)
@@ -1025,13 +1044,13 @@ def test_a_declared_needle_counts_as_in_tissue_until_home_and_confirmed() -> Non
     assert braking(rig)
     rig.send(EventKind.NEEDLE_CLEAR)
     rig.run(0.01)
-    assert rig.report.contact == Contact.NONE
+    assert contact_of(rig) == Contact.NONE
     rig.arm = replace(rig.arm, needle_depth_m=0.0006)
     rig.run(0.01)
-    assert rig.report.contact == Contact.NEEDLE_IN_TISSUE
+    assert contact_of(rig) == Contact.NEEDLE_IN_TISSUE
     rig.send(EventKind.NEEDLE_CLEAR)
     rig.run(0.01)
-    assert rig.report.contact == Contact.NEEDLE_IN_TISSUE, "not home: not believed"
+    assert contact_of(rig) == Contact.NEEDLE_IN_TISSUE, "not home: not believed"
 
 
 @pytest.mark.parametrize(
@@ -1043,7 +1062,7 @@ def test_a_declared_needle_counts_as_in_tissue_until_home_and_confirmed() -> Non
     ],
 )
 def test_with_a_needle_in_a_link_that_stays_lost_closes_no_brakes_and_anything_else_does(
-    then: object, cause: Cause
+    then: Callable[[Rig], object], cause: Cause
 ) -> None:
     rig = Rig()
     rig.to_active(Instrument.PROBE_NEEDLE)
@@ -1053,7 +1072,7 @@ def test_with_a_needle_in_a_link_that_stays_lost_closes_no_brakes_and_anything_e
     assert (permit(rig).kind, rig.report.alarm) == (PermitKind.REGULATE, Alarm.HIGH)
     assert not braking(rig)
     assert not permit(rig).needle_advance
-    then(rig)  # type: ignore[operator]
+    then(rig)
     rig.until(lambda out: bool(out.report.causes & 1 << cause), 0.3)
     assert (rig.state, permit(rig).kind) == (State.SAFE_STOP, PermitKind.NONE)
     assert braking(rig)

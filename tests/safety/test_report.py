@@ -12,7 +12,7 @@ from safety.alarms import QUIET_HOLD_MS
 from safety.guide import Checklist
 from safety.limits import Limits
 from safety.memory import Memory
-from safety.messages import GuardInputs, GuardReport
+from safety.messages import ArmState, GuardInputs, GuardReport
 from safety.permit import Order
 from safety.power import Power
 from safety.qualify import Qualifier
@@ -120,7 +120,7 @@ def test_qualifying_ends_at_one(after_s: float, share: float) -> None:
 # --- the power line
 
 
-def arm(on: bool) -> object:
+def arm(on: bool) -> ArmState:
     return replace(inputs().arm, powered=on)
 
 
@@ -131,8 +131,8 @@ def test_power_that_nobody_ordered_or_cut_is_foreign(
     ordered: bool, cut: bool, foreign: bool
 ) -> None:
     power = Power(ordered=ordered, cut=cut, on=True)
-    assert power.update(arm(True), True) == (foreign, False)  # type: ignore[arg-type]
-    assert Power(on=False).update(arm(False), True) == (False, False)  # type: ignore[arg-type]
+    assert power.update(arm(True), True) == (foreign, False)
+    assert Power(on=False).update(arm(False), True) == (False, False)
 
 
 def test_power_is_lost_only_while_it_is_ordered() -> None:

@@ -236,7 +236,7 @@ def test_a_latched_state_is_left_only_by_both_people(state: State) -> None:
     """Every combination of facts: without acknowledgement and press nothing milder follows."""
     for bits in range(1 << len(FACTS)):
         chosen = {name: bool(bits >> n & 1) for n, name in enumerate(FACTS)}
-        after = step(machine(state), replace(CALM, **chosen), LIMITS)  # type: ignore[arg-type]
+        after = step(machine(state), replace(CALM, **chosen), LIMITS)
         if after.state in (state, State.LOCAL):
             continue
         assert chosen["acknowledge"]

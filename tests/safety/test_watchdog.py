@@ -220,26 +220,28 @@ def test_old_frames_are_forgotten_and_a_restart_forgets_all() -> None:
 
 def test_a_peer_is_alive_while_its_stamps_are_fresh() -> None:
     peer = Peer()
-    peer.update(0, 1, T0, T0, 20.0)
-    assert peer.lost, "nothing was ever written"
-    peer.update(1, 1, T0, T0 + 20 * MS, 20.0)
-    assert not peer.lost
-    peer.update(1, 1, T0, T0 + 20 * MS + 1, 20.0)
-    assert peer.lost
-    peer.update(2, 1, T0 + 40 * MS, T0 + 20 * MS, 20.0)
-    assert not peer.lost, "written while we looked"
-    peer.update(2, 1, T0 + 41 * MS, T0 + 20 * MS, 20.0)
-    assert peer.lost, "a stamp from the future is broken"
+
+    def lost(seq: int, stamp_ns: int, now_ns: int) -> bool:
+        peer.update(seq, 1, stamp_ns, now_ns, 20.0)
+        return peer.lost
+
+    assert lost(0, T0, T0), "nothing was ever written"
+    assert not lost(1, T0, T0 + 20 * MS)
+    assert lost(1, T0, T0 + 20 * MS + 1)
+    assert not lost(2, T0 + 40 * MS, T0 + 20 * MS), "written while we looked"
+    assert lost(2, T0 + 41 * MS, T0 + 20 * MS), "a stamp from the future is broken"
 
 
 def test_a_restart_is_seen_once() -> None:
     peer = Peer()
-    peer.update(1, 7, T0, T0, 20.0)
-    assert not peer.restarted
-    peer.update(2, 8, T0, T0, 20.0)
-    assert peer.restarted
-    peer.update(3, 8, T0, T0, 20.0)
-    assert not peer.restarted
+
+    def restarted(seq: int, incarnation: int) -> bool:
+        peer.update(seq, incarnation, T0, T0, 20.0)
+        return peer.restarted
+
+    assert not restarted(1, 7)
+    assert restarted(2, 8)
+    assert not restarted(3, 8)
 
 
 def test_tighter_limits_act_earlier() -> None:

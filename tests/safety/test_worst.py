@@ -18,7 +18,7 @@ from safety.engage import Deadman
 from safety.epochs import Epoch
 from safety.frames import FrameIndex
 from safety.gate import Gate, Rejection
-from safety.guide import Checklist, Step, missing, ready
+from safety.guide import Checklist, missing, ready
 from safety.limits import DEFAULT, Limits
 from safety.liveness import Peer
 from safety.machine import Facts, Machine, step
@@ -29,7 +29,7 @@ from safety.needle import NeedleWatch
 from safety.permit import BRAKE, Situation, decide
 from safety.power import Power
 from safety.qualify import Qualifier
-from safety.states import Alarm, Contact, Instrument, NeedlePlan, PermitKind, State
+from safety.states import Alarm, Contact, Instrument, NeedlePlan, PermitKind, State, Step
 from safety.watchdog import Bucket, Dwell, Loop, Slots
 
 NOW = 1000 * S
