@@ -26,6 +26,7 @@ from bench.faults.real import case as real
 from bench.faults.real import leftover
 from bench.faults.real.cases import key_of
 from bench.faults.real.rig import NotMadeError
+from bench.faults.real.rounds import stops, within
 from bench.faults.real.spec import RealSpec
 from bench.faults.real.table import REAL
 from bench.faults.run import run_fault
@@ -35,7 +36,7 @@ from bench.faults.table import TABLE
 from bench.faults.targets import TARGETS
 from bench.faults.virtual import draw
 from bench.faults.wall import tripwire
-from bench.faults.watch import Watch
+from bench.faults.watch import Change, Watch
 from bench.faults.worlds import scanning
 from bench.kit import store
 from bench.kit.model import Case, CaseResult, Figure, Group, Measured, Run, Target, Verdict
@@ -45,7 +46,7 @@ from robot_sim.scene import load_scene
 from safety.authentic import sign
 from safety.frame import pack
 from safety.gate import Rejection
-from safety.states import State
+from safety.states import Cause, State
 from transport.local import clock
 
 CUT = TABLE[0]
@@ -403,6 +404,32 @@ def test_a_machine_on_which_nothing_starts_is_not_asked_for_ever(
     with pytest.raises(NotMadeError, match="the demo ended"):
         real.measure(RealSpec(ROW, repeats=9))
     assert len(calls) == real.FAILURES_MAX
+
+
+SPANS = [(100, 200), (300, 400)]
+
+
+@pytest.mark.parametrize(
+    ("at_ns", "inside", "with_before"),
+    [(39, False, False), (40, False, True), (99, False, True), (100, True, True),
+     (200, True, True), (201, False, False), (299, False, False), (300, True, True),
+     (400, True, True), (401, False, False)],
+)  # fmt: skip
+def test_what_comes_in_rounds_counts_inside_them(
+    at_ns: int, inside: bool, with_before: bool
+) -> None:
+    assert within(at_ns, SPANS) is inside
+    assert within(at_ns, SPANS, before_ns=60) is with_before
+
+
+def test_stops_in_the_pauses_are_told_from_those_under_the_disturbance() -> None:
+    begun = [Change(at, State.ACTIVE, State.HOLD, Cause.MISSED_SLOTS) for at in (150, 250, 251)]
+    others = [Change(150, State.HOLD, State.SAFE_STOP, Cause.COMMAND_AGE),
+              Change(99, State.ACTIVE, State.HOLD, Cause.COMMAND_AGE),
+              Change(350, State.HOLD, State.ACTIVE, Cause.NONE)]  # fmt: skip
+    found = {f.name: f.value for f in stops([*begun, *others], SPANS)}
+    assert found == {"stops meanwhile": 1, "stops in the pauses": 2}
+    assert stops(begun, SPANS[:1]) == ()
 
 
 def test_processes_that_outlive_their_demo_are_found_and_ended(

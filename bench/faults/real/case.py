@@ -12,6 +12,7 @@ from bench.faults.figures import of_singles
 from bench.faults.model import Follows, Outcome
 from bench.faults.real import pages
 from bench.faults.real.rig import ENGAGED, NotMadeError, Rig, by_pages, reasons, scripted
+from bench.faults.real.rounds import stops, strike, within
 from bench.faults.real.row import People, RealFault
 from bench.faults.real.spec import RealSpec
 from bench.faults.real.table import BY_NAME
@@ -125,22 +126,26 @@ def _broken(row: RealFault, rig: Rig) -> Once:
         report = rig.sampler.report
         text = f"{report.state.name}, first out {report.first_out.name}, before the fault"
         raise NotMadeError(text)
-    start_ns = clock.now_ns()
-    row.inject(rig)
-    rig.sampler.run_for(row.must.watch_s)
+    spans = strike(row, rig)
+    start_ns = spans[0][0]
     seen = rig.sampler.seen()
     rows = [r for r in seen.rows if r.now_ns >= start_ns - BEFORE_NS]
-    changes = [c for c in seen.changes if c.at_ns >= start_ns - BEFORE_NS]
+    changes = [c for c in seen.changes if within(c.at_ns, spans, BEFORE_NS)]
     ages = tuple(rig.sampler.age_ms)
     shown = pages.reaction(rig, watched, changes, start_ns)
     told = row.tells(rig)
     row.undo(rig)
-    figures = (*told, *shown, *pages.way_back(rig, row.must.name, clock.now_ns()))
+    figures = (
+        *told,
+        *stops(seen.changes, spans),
+        *shown,
+        *pages.way_back(rig, row.must.name, clock.now_ns()),
+    )
     seen.rows[:], seen.changes[:] = rows, changes
     return Once(
         outcome_of(seen, row.must, start_ns),
-        tuple(age for at, age in ages if at < start_ns and age >= 0.0),
-        tuple(age for at, age in ages if at >= start_ns and age >= 0.0),
+        tuple(age for at, age in ages if not within(at, spans) and age >= 0.0),
+        tuple(age for at, age in ages if within(at, spans) and age >= 0.0),
         figures,
     )
 

@@ -114,6 +114,11 @@ class Rig:
         self.go_on()
         self.end_helpers()
 
+    def let_helpers(self, run: bool) -> None:
+        """Stop what `start` began, or let it go on."""
+        for helper in self.helpers:
+            helper.send_signal(signal.SIGCONT if run else signal.SIGSTOP)
+
     def end_helpers(self) -> None:
         """End what `start` began."""
         for helper in self.helpers:

@@ -33,6 +33,9 @@ class RealFault:
     around: Callable[[Path], AbstractContextManager[None]] = lambda folder: nullcontext()
     """Where the processes start and work (SkipCase where this machine cannot do it)."""
     quick: bool = False
+    rounds: int = 1
+    """The disturbance comes in so many parts with pauses of the same length between them: what the
+    machine does by itself is then compared over the same time."""
     tells: Callable[[Rig], tuple[Figure, ...]] = lambda rig: ()
     """What is known about the fault itself, asked before it is undone."""
 
