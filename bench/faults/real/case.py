@@ -128,6 +128,7 @@ def _broken(row: RealFault, rig: Rig) -> Once:
         raise NotMadeError(text)
     spans = strike(row, rig)
     start_ns = spans[0][0]
+    calm_ns = start_ns if row.rounds > 1 else 0  # then the pauses are what to compare with
     seen = rig.sampler.seen()
     rows = [r for r in seen.rows if r.now_ns >= start_ns - BEFORE_NS]
     changes = [c for c in seen.changes if within(c.at_ns, spans, BEFORE_NS)]
@@ -144,7 +145,7 @@ def _broken(row: RealFault, rig: Rig) -> Once:
     seen.rows[:], seen.changes[:] = rows, changes
     return Once(
         outcome_of(seen, row.must, start_ns),
-        tuple(age for at, age in ages if not within(at, spans) and age >= 0.0),
+        tuple(age for at, age in ages if at >= calm_ns and not within(at, spans) and age >= 0.0),
         tuple(age for at, age in ages if within(at, spans) and age >= 0.0),
         figures,
     )

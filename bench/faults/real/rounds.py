@@ -18,9 +18,9 @@ def strike(row: RealFault, rig: Rig) -> list[Span]:
     spans: list[Span] = []
     for number in range(row.rounds):
         if number:
-            rig.let_helpers(run=False)
+            row.pause(rig, False)
             rig.sampler.run_for(row.must.watch_s / row.rounds)
-            rig.let_helpers(run=True)
+            row.pause(rig, True)
         begin_ns = clock.now_ns()
         if not number:
             row.inject(rig)

@@ -36,6 +36,8 @@ class RealFault:
     rounds: int = 1
     """The disturbance comes in so many parts with pauses of the same length between them: what the
     machine does by itself is then compared over the same time."""
+    pause: Callable[[Rig, bool], None] = lambda rig, run: rig.let_helpers(run=run)
+    """Begins (False) and ends (True) such a pause."""
     tells: Callable[[Rig], tuple[Figure, ...]] = lambda rig: ()
     """What is known about the fault itself, asked before it is undone."""
 

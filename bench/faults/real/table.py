@@ -62,7 +62,7 @@ REAL: tuple[RealFault, ...] = (
     RealFault(goes_on("slow disk (two programs write and sync)", 8.0), disturb.busy_disk,
               undo=Rig.end_helpers),
     RealFault(goes_on("flood, 10,000 datagrams/s", 20.0), disturb.flood, undo=Rig.end_helpers,
-              rounds=5, tells=disturb.flood_rate),
+              rounds=5, pause=disturb.aim_elsewhere, tells=disturb.flood_rate),
     RealFault(goes_on("flood of web sockets", 20.0), disturb.flood_sockets, undo=Rig.end_helpers,
               rounds=5, tells=disturb.flood_rate),
     RealFault(must("link cut for 3 s, pages", HELD | LATCHED, AGE | LINK | {Cause.MISSED_SLOTS},
