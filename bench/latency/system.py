@@ -46,6 +46,8 @@ class SystemSpec(msgspec.Struct, frozen=True, tag="system"):
     links: int = 1
     wide: bool = False
     """Limits far from the policy: measures a machine that is too busy for it. No target then."""
+    light: bool = False
+    """Small pictures and 250 Hz: two pages drawn in software and the robot share few processors."""
     limits: str = ""
     """A table of limits for the configuration; empty: the policy."""
 
@@ -105,6 +107,8 @@ def whole_loop(spec: SystemSpec) -> Measured:
 
 def _config(spec: SystemSpec, where: Place) -> str:
     text = f"{spec.limits}[video]\nfps = {spec.fps}\n"
+    if spec.light:
+        text += "width = 320\nheight = 240\nbitrate_kbps = 2000\n[rates]\ncontrol_hz = 250\n"
     if where.robot[0] != "127.0.0.1":
         text += f'[network]\nbind = "{where.robot[0]}"\ninsecure_lan = true\n'
     if spec.links > 1:

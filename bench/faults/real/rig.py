@@ -163,7 +163,7 @@ def scripted(folder: Path, seed: int, limits: str) -> Iterator[Rig]:
     try:
         demo.start()
         rig = Rig(demo, folder, Sampler(demo.run_dir))
-        _wait(rig)
+        wait_until_it_scans(rig)
         yield rig
     finally:
         if rig is not None:
@@ -176,14 +176,15 @@ def scripted(folder: Path, seed: int, limits: str) -> Iterator[Rig]:
 @contextlib.contextmanager
 def by_pages(folder: Path, seed: int, limits: str) -> Iterator[Rig]:
     """Both pages in a Chromium behind an emulated network; the expert's hand rests in contact."""
-    spec = SystemSpec("chromium", profile=PROFILE, seconds=SCAN_S, seed=seed, limits=limits)
+    spec = SystemSpec("chromium", profile=PROFILE, seconds=SCAN_S, seed=seed, light=True,
+                      limits=limits)  # fmt: skip
     rig: Rig | None = None
     try:
         with place(PROFILE, SCAN_S, seed) as where, people(spec, folder, where) as session:
             rig = Rig(session.demo, folder, Sampler(session.demo.run_dir), where, session)
             try:
                 _begin(session)
-                _wait(rig)
+                wait_until_it_scans(rig)
                 yield rig
             finally:
                 rig.leave()
@@ -199,7 +200,7 @@ def _begin(session: Session) -> None:
     session.bedside.locator("#declare-probe").click()
 
 
-def _wait(rig: Rig) -> None:
+def wait_until_it_scans(rig: Rig) -> None:
     """Wait for motion in contact; with pages the people do what these ask for."""
     try:
         wait_for("the arm scans", rig.scans, PATIENCE_S[rig.session is not None])
