@@ -20,6 +20,8 @@ from teleop.gateway.callers import (
     MOST_KNOWN,
     PER_ADDRESS_BURST,
     PER_ADDRESS_HZ,
+    PER_STRANGER_BURST,
+    PER_STRANGER_HZ,
     STRANGERS_BURST,
     Callers,
 )
@@ -111,7 +113,7 @@ def test_a_flood_from_one_address_is_ended_before_its_handshake_and_others_still
     async def scenario() -> None:
         doorman = Doorman()
         runner, server, port, _ = await serve(doorman)
-        burst = round(PER_ADDRESS_BURST)
+        burst = round(PER_STRANGER_BURST)
         async with asyncio.timeout(60):
             ended = 0
             for _ in range(burst + 60):
@@ -204,15 +206,29 @@ def test_without_file_descriptors_it_waits_and_goes_on(monkeypatch: pytest.Monke
     asyncio.run(scenario())
 
 
-def test_the_bucket_of_an_address_at_its_border() -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_the_bucket_of_an_address_at_its_border(known: bool) -> None:
     callers = Callers(0)
-    burst = round(PER_ADDRESS_BURST)
+    if known:
+        callers.know("192.0.2.1")
+    burst = round(PER_ADDRESS_BURST if known else PER_STRANGER_BURST)
     assert [callers.admit("192.0.2.1", 0) for _ in range(burst + 1)] == [True] * burst + [False]
-    period_ns = round(S / PER_ADDRESS_HZ)
+    period_ns = round(S / (PER_ADDRESS_HZ if known else PER_STRANGER_HZ))
     assert not callers.admit("192.0.2.1", period_ns - 1)
     assert callers.admit("192.0.2.1", period_ns + 1)
     assert callers.turned_away == 2
     assert callers.admit("192.0.2.2", period_ns + 1), "another address has its own"
+
+
+def test_who_joins_after_all_that_a_stranger_may_goes_on_at_once() -> None:
+    callers = Callers(0)
+    while callers.admit("192.0.2.1", 0):
+        pass
+    callers.know("192.0.2.1")
+    again = sum(callers.admit("192.0.2.1", 0) for _ in range(1000))
+    callers.know("192.0.2.1")
+    assert again == round(PER_ADDRESS_BURST)
+    assert not callers.admit("192.0.2.1", 0), "joining again gives nothing more"
 
 
 def test_many_addresses_share_the_bucket_of_strangers_and_those_who_joined_do_not() -> None:
