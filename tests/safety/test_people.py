@@ -144,6 +144,17 @@ def test_the_key_tests_the_stop_only_where_nothing_moves(state: State) -> None:
     assert not m.stop_test.pressing
 
 
+def test_a_press_that_is_told_again_is_the_same_press() -> None:
+    m = memory(State.IDLE)
+    m.power.on = True
+    say(m, EventKind.STOP, KEY)
+    assert say(m, EventKind.STOP, KEY, now=T0 + MS).causes == 0, "the test goes on"
+    assert m.stop_test.pressing
+    assert m.key.pressed_ns == T0, "held since the first of them"
+    say(m, EventKind.STOP, KEY, arg=0, now=T0 + 2 * MS)
+    assert not m.stop_test.pressing
+
+
 def test_a_stop_ends_the_lift() -> None:
     m = memory(State.SAFE_STOP)
     m.stop_test.done = True
