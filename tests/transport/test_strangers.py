@@ -16,6 +16,8 @@ from typing import Any
 
 import aioice.ice
 import pytest
+from aioice import Candidate
+from video_harness import Sender, only_loopback, run, viewers_of
 
 from transport.local.kernel_filter import Address, only_addresses
 from transport.webrtc import ice, strangers
@@ -160,6 +162,51 @@ async def _flooded(passed: list[bytes]) -> None:
     finally:
         await client.close()
         await server.close()
+
+
+def candidate(host: str, address: str) -> Candidate:
+    made = Candidate("1", 1, "udp", 1, host, 5000, "host")
+    made._network_host = address
+    return made
+
+
+def test_a_peer_whose_candidate_is_a_name_is_heard_under_its_address(ours: socket.socket) -> None:
+    named = candidate("0f2a.local", FRIEND)
+    unresolved = candidate("77aa.local", "77aa.local")
+    plain = candidate("192.0.2.7", "192.0.2.7")
+    found = strangers._peers([named, unresolved, plain])
+    assert found == set(addresses(FRIEND, "192.0.2.7"))
+    assert hear_only(ours, found)
+    assert heard(ours, FRIEND, b"named") == [b"named"]
+
+
+def test_the_sender_of_pictures_hears_its_viewer_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[bytes] = []
+    deliver = aioice.ice.Connection.data_received
+
+    def seen(self: Any, data: bytes, component: int) -> None:
+        passed.append(data)
+        deliver(self, data, component)
+
+    monkeypatch.setattr(aioice.ice.Connection, "data_received", seen)
+    bad = b"\x17" + os.urandom(100)
+
+    async def scenario() -> None:
+        sender = Sender()
+        async with viewers_of(sender, 1) as viewers:
+            await sender.show(*viewers)
+            (peer,) = sender.peers._peers.values()
+            for protocol in ice.protocols_of(peer.connection):
+                with udp(STRANGER) as sock:
+                    sock.sendto(bad, protocol.transport.get_extra_info("sockname"))
+            passed.clear()
+            while len(passed) < 5:  # the viewer's own reports: some come after it
+                sender.peers.publish(sender.picture())
+                await asyncio.sleep(0.01)
+
+    with only_loopback():
+        run(scenario)
+    assert bad not in passed, "the kernel let a stranger through"
 
 
 def test_a_relay_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

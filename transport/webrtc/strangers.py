@@ -14,6 +14,7 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 
+from aioice import Candidate
 from aiortc import RTCPeerConnection
 
 from transport.local.kernel_filter import MAX_PEERS, Address, attach, only_addresses
@@ -43,10 +44,14 @@ def hear_only(sock: socket.socket, peers: Iterable[Address]) -> bool:
     return 0 < len(mine) <= MAX_PEERS and attach(sock, only_addresses(mine))
 
 
-def _peers(candidates: Iterable[object]) -> set[Address]:
-    """Addresses of a peer's candidates; one that is a name was heard under its address as well."""
+def _peers(candidates: Iterable[Candidate]) -> set[Address]:
+    """Addresses of a peer's candidates.
+
+    aioice keeps the address of one that came as a name (mDNS) apart from the name, and learns no
+    second candidate when it hears from there. A name that was not resolved has no address yet.
+    """
     found: set[Address] = set()
     for candidate in candidates:
         with contextlib.suppress(ValueError):
-            found.add(ipaddress.ip_address(getattr(candidate, "host", "")))
+            found.add(ipaddress.ip_address(candidate._network_host))
     return found

@@ -11,6 +11,7 @@ from bench.faults.site import in_words
 from bench.kit.model import Case, Param
 
 REPEATS = 3
+PICTURE = {People.SCRIPTED: "640x480, 500 Hz", People.PAGES: "320x240, 250 Hz"}
 START_S = {People.SCRIPTED: 25.0, People.PAGES: 45.0}
 
 
@@ -31,7 +32,8 @@ def real_cases(quick: bool, seed: int, repeats: int = REPEATS, limits: str = "")
         spec = RealSpec(name, repeats, seed, limits)
         seconds = repeats * (START_S[row.people] + 2 * row.must.watch_s)
         params = (Param("people", row.people.value), Param("repeats", str(repeats)),
-                  Param("limits", in_words(limits)))  # fmt: skip
+                  Param("limits", in_words(limits)),
+                  Param("picture", PICTURE[row.people]))  # fmt: skip
         cases.append(Case(key_of(name), f"real: {name}", params, msgspec.json.encode(spec), seed,
                           seconds, exclusive=True))  # fmt: skip
     return cases

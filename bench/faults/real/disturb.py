@@ -27,6 +27,16 @@ RATE = "flood-rate"
 session, where Linux groups by sessions): a foreign machine does not use our processors, and what
 it could not send is seen."""
 
+_LAST = """
+import os
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+os.setsid()
+try:
+    with open("/proc/self/autogroup", "w") as file:
+        file.write("19")
+except OSError:
+    pass  # sessions are no groups of the scheduler here
+"""
 _HOG = "while True: pass"
 _MEMORY = """
 import sys, time
@@ -44,17 +54,12 @@ while True:
             file.flush()
             os.fsync(file.fileno())
 """
-_FLOOD = """
+_FLOOD = (
+    _LAST
+    + """
 import os, random, signal, socket, sys, time
 told, address, rate = sys.argv[1], sys.argv[2], int(sys.argv[3])
 ports = [int(p) for p in sys.argv[4:]]
-os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-os.setsid()
-try:
-    with open("/proc/self/autogroup", "w") as file:
-        file.write("19")
-except OSError:
-    pass
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind((address, 0))
 unread = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -90,17 +95,13 @@ while True:
     os.replace(told + ".new", told)
     time.sleep(0.002)
 """
-_SOCKETS = """
+)
+_SOCKETS = (
+    _LAST
+    + """
 import asyncio, os, ssl, sys, time
 told, host, port, tls = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "https"
 counts = {"frames": 0}
-os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-os.setsid()
-try:
-    with open("/proc/self/autogroup", "w") as file:
-        file.write("19")
-except OSError:
-    pass
 context = ssl._create_unverified_context() if tls else None
 key = "dGhlIHNhbXBsZSBub25jZQ=="
 hello = (f"GET /ws HTTP/1.1\\r\\nHost: {host}:{port}\\r\\nUpgrade: websocket\\r\\n"
@@ -138,6 +139,7 @@ async def main():
 
 asyncio.run(main())
 """
+)
 
 
 def hogs(rig: Rig) -> None:
