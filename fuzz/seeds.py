@@ -41,7 +41,7 @@ def _signals() -> list[bytes]:
         s.Hello(s.PROTOCOL_VERSION, DEVICE.public, DEVICE.sign(NONCE, code), code),
         s.Offer("video", "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n"), s.Talk("offer", "x"),
         s.Phrase("yes"), s.Event("STOP", 1), s.Beat(1, True, True), s.ImageSettings(gain_db=1.0),
-        s.Ping(1), s.LeaseRequest(True), s.KeyReply("AAAA"),
+        s.Presented(16.7, (1.0, 9.5)), s.Ping(1), s.LeaseRequest(True), s.KeyReply("AAAA"),
         s.NeedlePath(0.0, 0.05, 0.03, 0.0), s.NeedleTip(0.0, 0.05),
     )  # fmt: skip
     return [msgspec.json.encode(message) for message in messages]

@@ -17,10 +17,11 @@ class ProcessSpec:
     name: str
     module: str
     fifo: int
-    """SCHED_FIFO priority where allowed; 0 = normal scheduling."""
+    """SCHED_FIFO priority where allowed; 0 = normal scheduling. Media is below all loops: a picture
+    takes 10 ms of a processor, which others stretched to 20 or 30 (ADR 0017)."""
     nice: int
-    """Where allowed. 0 for gateway and picture: before a browser on the same two cores they starve
-    it, and the expert's pictures come late by up to a second."""
+    """Where allowed. 0 for gateway: before a browser on the same two cores it starves it, and the
+    expert's pictures come late by up to a second."""
     safety: bool
     """True: a crash ends in a stop that needs both people. False: it is restarted."""
     foreground: bool
@@ -35,7 +36,7 @@ TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("keys", "teleop.keys", 0, 0, False, False),
     ProcessSpec("uplink", "teleop.uplink", 35, -5, False, False),
     ProcessSpec("gateway", "teleop.gateway", 0, 0, False, False),
-    ProcessSpec("media", "teleop.media", 0, 0, False, False),
+    ProcessSpec("media", "teleop.media", 5, 0, False, False),
     ProcessSpec("record", "teleop.record", 0, 10, False, False),
     ProcessSpec("audit", "teleop.audit", 0, 10, False, False),
 )

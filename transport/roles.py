@@ -24,6 +24,7 @@ MESSAGES: dict[Role, frozenset[type[s.Signal]]] = {
             s.Phrase,
             s.Event,
             s.ImageSettings,
+            s.Presented,
             s.Ping,
             s.LeaseRequest,
             s.NeedlePath,

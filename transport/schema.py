@@ -183,12 +183,30 @@ class Beat(Signal, frozen=True, tag="beat"):
     sound: bool
 
 
+Wait = Annotated[float, Meta(ge=-100.0, le=200.0)]
+"""A time before (or, by the page's clocks, just after) a display frame, ms."""
+
+
 class ImageSettings(Signal, frozen=True, tag="image"):
     """Console: how the picture is formed. All optional."""
 
     gain_db: Annotated[float, Meta(ge=-30, le=30)] | None = None
     depth_m: Annotated[float, Meta(ge=0.04, le=0.24)] | None = None
     dynamic_range_db: Annotated[float, Meta(ge=30, le=90)] | None = None
+
+
+class Presented(Signal, frozen=True, tag="presented"):
+    """Console, once a second: how long the last pictures waited for the screen.
+
+    From these the picture source keeps in step with the expert's screen (`transport/genlock.py`).
+    """
+
+    refresh_ms: Annotated[float, Meta(ge=2.0, le=50.0)]
+    """Time between two display frames, the mean of the last second."""
+    waits_ms: Annotated[tuple[Wait, ...], Meta(max_length=128)]
+    """From decoded to the display frame, one for each picture that was shown."""
+    skipped: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Pictures that the next one replaced before the screen took them."""
 
 
 class ImageState(Signal, frozen=True, tag="image_state"):
@@ -458,8 +476,8 @@ class Audit(Signal, frozen=True, tag="audit"):
 
 
 FromPage = (
-    Hello | Offer | Talk | Phrase | Event | Beat | ImageSettings | Ping | LeaseRequest
-    | NeedlePath | NeedleTip | KeyReply | Audit
+    Hello | Offer | Talk | Phrase | Event | Beat | ImageSettings | Presented | Ping
+    | LeaseRequest | NeedlePath | NeedleTip | KeyReply | Audit
 )  # fmt: skip
 """Union of what a page may send."""
 FromServer = (

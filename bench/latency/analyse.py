@@ -36,18 +36,22 @@ STAGES: tuple[tuple[str, Stage], ...] = (
 """Name, and begin and end of each stage; 0 stands for "not known on this path"."""
 
 
-def span_of(sent: Sequence[Sent], seen: Sequence[Seen]) -> tuple[int, int]:
-    """The measured span (ns): from the warm-up's end to half a second before the last picture."""
+def span_of(sent: Sequence[Sent], seen: Sequence[Seen], seconds: float) -> tuple[int, int]:
+    """The measured span (ns): the last `seconds` before half a second before the last picture.
+
+    It begins at the warm-up's end where there was less.
+    """
     if not sent:
         return 0, 0
+    end_ns = max(one.acquired_ns for one in sent) - TAIL_NS
     # Where nothing arrived at all, everything counts as missing.
     first_ns = min((one.decoded_ns for one in seen), default=sent[0].acquired_ns)
-    return first_ns + round(WARM_UP_S * 1e9), max(one.acquired_ns for one in sent) - TAIL_NS
+    return max(first_ns + round(WARM_UP_S * 1e9), end_ns - round(seconds * 1e9)), end_ns
 
 
 def measured(spec: Spec, sender: SenderLog, receiver: ReceiverLog) -> Measured:
     """Samples and figures of one video case."""
-    start_ns, end_ns = span_of(sender.sent, receiver.seen)
+    start_ns, end_ns = span_of(sender.sent, receiver.seen, spec.seconds)
     sent = [one for one in sender.sent if start_ns <= one.acquired_ns < end_ns]
     pairs = _pairs(sent, receiver.seen)
     decoded = _latency(DECODED, start_ns, sent, pairs, lambda r: r.decoded_ns)

@@ -7,10 +7,18 @@ from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
+import teleop
 from bench.latency.ends import Lines
 from transport.local.clock import now_ns
 
 PAGE = Path(__file__).parent / "page"
+FILES = {
+    "": PAGE / "index.html",
+    "index.html": PAGE / "index.html",
+    "probe.js": PAGE / "probe.js",
+    "genlock.js": Path(teleop.__file__).parent / "web" / "net" / "genlock.js",
+}
+"""The last is the product's: the probe tells its screen as the console does."""
 ISOLATED = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -29,10 +37,10 @@ async def _clock(request: web.Request) -> web.WebSocketResponse:
 
 
 async def _file(request: web.Request) -> web.FileResponse:
-    name = request.match_info.get("name") or "index.html"
-    if name not in ("index.html", "probe.js"):
+    found = FILES.get(request.match_info["name"])
+    if found is None:
         raise web.HTTPNotFound
-    return web.FileResponse(PAGE / name, headers=ISOLATED)
+    return web.FileResponse(found, headers=ISOLATED)
 
 
 async def serve() -> None:

@@ -172,6 +172,11 @@ class Media:
                 raise RigError(f"media refused the viewer: {reply}")
         raise RigError("media closed its control socket")
 
+    def presented(self, reports: Sequence[dict[str, Any]]) -> None:
+        """Hand on what a page told about its screen, as the gateway does."""
+        for report in reports:
+            self._control.sendall(json.dumps({"op": "presented", **report}).encode() + b"\n")
+
     def drain(self) -> None:
         """Take new entries of the frame ring."""
         for _, raw in self._ring.read():

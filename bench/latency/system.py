@@ -1,7 +1,8 @@
 """The whole loop: the real processes of `teleop demo`, judged by their own recording.
 
-Loop and command age are guard's upper bounds, the figures it acts on; a Chromium console drives, or
-the scripted expert over the same WebRTC path. The limits are those of the policy.
+Loop and command age are guard's upper bounds, the figures it acts on; a Chromium console drives
+(the nurse is scripted: her tablet is another machine), or the scripted expert over the same WebRTC
+path. The limits are those of the policy.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,9 +25,13 @@ from bench.latency.place import Place, place
 from bench.latency.spec import WARM_UP_S, Peer
 from bench.latency.video import wait, with_network
 from bench.pages.demo import Demo, wait_for
-from bench.pages.people import Session, join
+from bench.pages.nurse import scripted_nurse
+from bench.pages.people import ConsoleSession, Session, join, join_console
 from teleop.record.errors import RecordingError
 from transport.local.clock import now_ns
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 START_S = 30.0
 """Processes, pages, stop test, mark, qualification, approach to the skin."""
@@ -150,6 +156,24 @@ def _until_driving(demo: Demo, patience_s: float) -> None:
 @contextlib.contextmanager
 def people(spec: SystemSpec, folder: Path, where: Place) -> Iterator[Session]:
     """The demo with both pages in one Chromium on the console's side."""
+    with _demo_and_browser(spec, folder, where) as (demo, browser):
+        yield join(browser, demo)
+
+
+@contextlib.contextmanager
+def expert(spec: SystemSpec, folder: Path, where: Place) -> Iterator[Session]:
+    """The demo with its console in a Chromium on the console's side, and a scripted nurse."""
+    with (
+        _demo_and_browser(spec, folder, where) as (demo, browser),
+        scripted_nurse(demo, where.robot_python),
+    ):
+        yield ConsoleSession(demo, join_console(browser, demo))
+
+
+@contextlib.contextmanager
+def _demo_and_browser(
+    spec: SystemSpec, folder: Path, where: Place
+) -> Iterator[tuple[Demo, Browser]]:
     from playwright.sync_api import sync_playwright
 
     need_chromium()
@@ -166,17 +190,17 @@ def people(spec: SystemSpec, folder: Path, where: Place) -> Iterator[Session]:
             demo.start()
             port = demo.url("console").split(":")[2].split("/")[0]
             browser = launch(play, where, (f"{origin}:{port}",))
-            yield join(browser, demo)
+            yield demo, browser
             browser.close()
         finally:
             demo.stop()
 
 
 def _drive_by_page(spec: SystemSpec, folder: Path, where: Place) -> list[Figure]:
-    """Both people at work in Chromium: join, arm, press, sweep to and fro."""
+    """The expert at work in Chromium: join, press, sweep to and fro."""
     from playwright.sync_api import TimeoutError as TooLate
 
-    with people(spec, folder, where) as session:
+    with expert(spec, folder, where) as session:
         meters = Meters(dict(session.demo.joined["pids"]))
         try:
             session.arm()

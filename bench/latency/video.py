@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -27,18 +27,29 @@ from bench.latency.rig import Child, Media, media_in
 from bench.latency.spec import WARM_UP_S, Spec
 from transport.local.clock import now_ns, sleep_until
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 TAIL_S = 0.7
+ASK_NS = 1_000_000_000
+"""Asking the page costs it a moment: as often as the console tells by itself."""
+LOCK_S = 15.0
+"""Time for the source to fall into step with the page's screen; the measurement begins after it."""
 CONNECT_S = 1.5
 """ICE, DTLS and the first keyframe; the warm-up begins with the first decoded picture."""
 
 
-def wait(seconds: float, media: Media | None = None) -> None:
-    """Let time pass; the frame ring is emptied meanwhile."""
+def wait(seconds: float, media: Media | None = None, page: Page | None = None) -> None:
+    """Let time pass; the frame ring is emptied and the page's reports are handed on meanwhile."""
     until_ns = now_ns() + round(seconds * 1e9)
+    ask_ns = now_ns() + ASK_NS
     while now_ns() < until_ns:
         sleep_until(min(until_ns, now_ns() + 100_000_000))
         if media is not None:
             media.drain()
+        if media is not None and page is not None and now_ns() >= ask_ns:
+            ask_ns += ASK_NS
+            media.presented(page.evaluate("probe.screen()"))
 
 
 def pictures_of(spec: Spec, folder: Path) -> Path:
@@ -114,14 +125,14 @@ def ours_chromium(spec: Spec) -> Measured:
             page = open_probe(play, origin, where)
             answer = media.answer("bench", str(page.evaluate(f"probe.offer('h264', {spec.width})")))
             page.evaluate("sdp => probe.accept(sdp)", answer)
-            wait(CONNECT_S + WARM_UP_S, media)
+            wait(CONNECT_S + WARM_UP_S + LOCK_S, media, page)
             clock = clock_of(page)
             where.begin()
             tree = TreeMeter()
             tree.sample()
             media.meter()
             start_ns = now_ns()
-            wait(spec.seconds + TAIL_S, media)
+            wait(spec.seconds + TAIL_S, media, page)
             media_cpu = media.cpu_percent()
             tree.sample()
             browser_cpu = 100.0 * tree.used_s("chrom") / ((now_ns() - start_ns) / 1e9)

@@ -27,9 +27,14 @@ def join(
     """Open both pages of a running demo and join; `size` of the console, pixels."""
     bedside = open_page(browser, demo.url("bedside"), *TABLET_SIZE)
     bedside.locator("#join").click()
+    return Session(demo, join_console(browser, demo, size), bedside, shots)
+
+
+def join_console(browser: Browser, demo: Demo, size: tuple[int, int] = CONSOLE_SIZE) -> Page:
+    """Open the console of a running demo and join."""
     console = open_page(browser, demo.url("console"), *size)
     console.locator("#join").click()
-    return Session(demo, console, bedside, shots)
+    return console
 
 
 @dataclass
@@ -39,7 +44,7 @@ class Session:
     demo: Demo
     console: Page
     bedside: Page
-    shots: Path | None
+    shots: Path | None = None
 
     def answer_mark(self) -> None:
         """The expert types the number (the test reads it from guard; eyes are tested elsewhere).
@@ -134,13 +139,27 @@ class Session:
         return str(data(page, "state", "state")), str(data(page, "cause", "cause"))
 
 
+class ConsoleSession(Session):
+    """The console alone is a page; a scripted nurse does what is done at the bedside."""
+
+    def __init__(self, demo: Demo, console: Page) -> None:
+        super().__init__(demo, console, console)
+
+    def arm(self) -> None:
+        """Wait until the nurse has armed; the mark is read meanwhile."""
+        wait_for("ARMED", self.allow, 90)
+
+    def _allow(self) -> None:
+        """The nurse does."""
+
+
 def _words(causes: int) -> str:
     return " ".join(sorted(cause_names(causes))) or "-"
 
 
 STEPS: dict[Step, Callable[[Session], object]] = {
     Step.READ_MARK: Session._typed_mark,
-    Step.ALLOW_MOTION: Session._allow,
+    Step.ALLOW_MOTION: lambda session: session._allow(),
     Step.HOLD_DEADMAN: Session._again,
     Step.RELEASE_DEADMAN: Session.release,
     Step.ACKNOWLEDGE: Session._acknowledge,

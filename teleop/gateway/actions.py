@@ -94,6 +94,7 @@ class Actions:
             s.Event: self._event,
             s.Beat: lambda page, session, beat: self.bedside.take(beat),
             s.ImageSettings: self._image,
+            s.Presented: self._presented,
             s.Ping: lambda page, session, ping: page.send(s.Pong(seq=ping.seq)),
             s.LeaseRequest: self._lease,
             s.NeedlePath: self.needle.path,
@@ -206,6 +207,11 @@ class Actions:
     def _image(self, page: Page, session: Session, settings: s.ImageSettings) -> None:
         if not self._video.link.image(settings):
             page.refuse(Reason.MEDIA_UNAVAILABLE)
+
+    def _presented(self, page: Page, session: Session, presented: s.Presented) -> None:
+        """Only the screen of the one who drives counts; without media there is nothing to steer."""
+        if session.number == self._hub.registry.lease:
+            self._video.link.presented(presented)
 
     def _lease(self, page: Page, session: Session, request: s.LeaseRequest) -> None:
         self._hub.registry.want_lease(session.number, request.want)

@@ -6,7 +6,7 @@ One JSON object per line. Media may come and go; the link connects again by itse
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -150,7 +150,13 @@ class MediaLink:
         given = {name: value for name, value in fields.items() if value is not None}
         return self._write({"op": "image", **given})
 
-    def _write(self, message: dict[str, str | float]) -> bool:
+    def presented(self, presented: s.Presented) -> bool:
+        """Pass on how long pictures waited for the screen; False: media is not there."""
+        refresh_ms, waits_ms = presented.refresh_ms, presented.waits_ms
+        line = {"op": "presented", "refresh_ms": refresh_ms, "waits_ms": waits_ms}
+        return self._write({**line, "skipped": presented.skipped})
+
+    def _write(self, message: Mapping[str, str | float | tuple[float, ...]]) -> bool:
         if self._writer is None:
             return False
         self._writer.write(msgspec.json.encode(message) + b"\n")

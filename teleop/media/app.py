@@ -16,13 +16,16 @@ from teleop import channels
 from teleop.config import Config
 from teleop.drivers.frames.base import NO_SCALE, FrameSourceError, ImageParameters
 from teleop.drivers.frames.registry import kind_of, open_source
-from teleop.media.control import ControlServer, Image
+from teleop.media.control import ControlServer, Image, Presented
 from teleop.media.notes import Notes
 from teleop.media.producer import Inputs, Producer
 from teleop.media.quality import Quality
 from teleop.media.rate import SUSTAINED_NS, Rate, observe_only
+from teleop.processes import spec
+from transport.genlock import Genlock
 from transport.ladder import Sign
 from transport.local.clock import now_ns
+from transport.local.realtime import thread_fifo
 from transport.redundancy import Duplicates
 from transport.schema import ImageState
 from transport.webrtc import patches
@@ -68,7 +71,9 @@ class MediaApp:
             lambda: open_source(config), self._rung, Inputs(run_dir), float(video.fps),
             lambda: self._from_thread(self._deliver),
             lambda error: self._from_thread(self._ended, error),
+            lambda: self._prefer("picture"),
         )  # fmt: skip
+        self._genlock: Genlock | None = None
         delivery = Delivery(Duplicates(video.duplicates), video.duplicate_after_ms, video.pacing_ms)
         self._peers = VideoPeers(
             self._producer.want_keyframe, self._peer_gone, on_report=self._reported,
@@ -118,6 +123,14 @@ class MediaApp:
         self._notes.write("end", failure=str(self.failure) if self.failure else "")
         self._notes.close()
 
+    def _prefer(self, thread: str) -> None:
+        """Ask that this thread be no longer delayed by whatever else runs here (not the loops)."""
+        if not self._config.rates.real_time:
+            return
+        granted = thread_fifo(spec("media").fifo)
+        # The ring of notes has one writer: the event loop.
+        self._from_thread(lambda: self._notes.write("priority", thread=thread, fifo=granted))
+
     def _deliver(self) -> None:
         """Stamp the newest picture, then send it: the stamp is there before the packet leaves."""
         for product in self._producer.take():
@@ -165,6 +178,7 @@ class MediaApp:
         fps = self._rate.fps(now)
         if source is not None and not self._was_ready:
             self._was_ready = True
+            self._prefer("network")
             self._notes.write("ready", source=source.name, seconds=(now - self._incarnation) / 1e9)
             self._control.broadcast_image_state()
         self._producer.viewers = len(self._peers)
@@ -232,6 +246,23 @@ class MediaApp:
         )
         self._producer.set_image(self._image)
         self._control.broadcast_image_state()
+
+    def presented(self, request: Presented) -> None:
+        """Keep in step with the expert's screen (control socket)."""
+        nominal_ns = self._producer.period_ns
+        if not nominal_ns:  # no source yet, or one that sets its own pace
+            return
+        if self._genlock is None:
+            self._genlock = Genlock(nominal_ns)
+        steering = self._genlock.presented(
+            request.refresh_ms, request.waits_ms, request.skipped
+        )
+        if steering is not None:
+            self._producer.steer(steering)
+            self._notes.write(
+                "genlock", wait_ms=self._genlock.wait_ms, refresh_ms=request.refresh_ms,
+                later_ms=steering.move_ns / 1e6, period_ms=steering.period_ns / 1e6,
+            )  # fmt: skip
 
     def image_state(self) -> ImageState:
         """Settings and geometry in force (control socket)."""

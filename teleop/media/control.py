@@ -14,7 +14,7 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
-from transport.schema import ImageState, Sdp, Text64
+from transport.schema import ImageState, Sdp, Text64, Wait
 from transport.webrtc.ice import on_addresses
 
 MAX_LINE = 131_072
@@ -43,7 +43,15 @@ class Image(msgspec.Struct, frozen=True, tag_field="op", tag="image"):
     dynamic_range_db: Annotated[float, Meta(ge=30, le=90)] | None = None
 
 
-Request = Offer | Close | Image
+class Presented(msgspec.Struct, frozen=True, tag_field="op", tag="presented"):
+    """How long pictures waited for the expert's screen (bounds as in `transport.schema`)."""
+
+    refresh_ms: Annotated[float, Meta(ge=2.0, le=50.0)]
+    waits_ms: Annotated[tuple[Wait, ...], Meta(max_length=128)]
+    skipped: Annotated[int, Meta(ge=0, le=1000)] = 0
+
+
+Request = Offer | Close | Image | Presented
 _decoder = msgspec.json.Decoder(Request)
 
 
@@ -58,6 +66,9 @@ class Handler(Protocol):
 
     def image(self, request: Image) -> None:
         """Change the image settings."""
+
+    def presented(self, request: Presented) -> None:
+        """Keep in step with the expert's screen."""
 
     def image_state(self) -> ImageState:
         """Settings and geometry in force."""
@@ -125,6 +136,8 @@ class ControlServer:
             await self._offer(owner, request, writer)
         elif isinstance(request, Close):
             await self._handler.close(request.peer)
+        elif isinstance(request, Presented):
+            self._handler.presented(request)
         else:
             self._handler.image(request)
 

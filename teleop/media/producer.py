@@ -17,6 +17,7 @@ from teleop.drivers.frames.base import FrameSource, ImageParameters
 from teleop.media.adaptive import AdaptiveEncoder
 from teleop.media.rate import Average
 from teleop.media.stamp import Stamped, stamp
+from transport.genlock import Steering, step_ns
 from transport.ladder import Rung
 from transport.local.clock import now_ns
 from transport.local.loop import Cycle
@@ -78,10 +79,12 @@ class Producer:
         fps: float,
         ready: Callable[[], None],
         ended: Callable[[BaseException | None], None],
+        begin: Callable[[], None] = lambda: None,
     ) -> None:
+        """`begin` is called on the picture's thread when the source is open."""
         self._open_source = open_source
         self._inputs, self._fps = inputs, fps
-        self._ready, self._ended = ready, ended
+        self._ready, self._ended, self._begin = ready, ended, begin
         self.source: FrameSource | None = None
         self.rung = best
         """The quality to send, set by the event loop."""
@@ -94,7 +97,12 @@ class Producer:
         """Pictures that were dropped because the event loop did not take the ones before."""
         self._keyframe = threading.Event()
         self._stop = threading.Event()
+        self.period_ns = 0
+        """Nominal time between two pictures; 0: not known yet, or the source sets its own pace."""
         self._wanted: ImageParameters | None = None
+        self._steering: Steering | None = None
+        self._owed_ns = 0
+        """What is left of the last correction."""
         self._waiting: list[Product] = []
         self._count = 0
         self._lock = threading.Lock()
@@ -117,6 +125,10 @@ class Producer:
         """Change the image settings from the next picture on."""
         self._wanted = parameters
 
+    def steer(self, steering: Steering) -> None:
+        """Make pictures at another rate, later or earlier, from the next one on."""
+        self._steering = steering
+
     def take(self) -> list[Product]:
         """What was made since the last call, oldest first: one, unless the loop was held up."""
         with self._lock:
@@ -129,6 +141,7 @@ class Producer:
             source = self._open_source()
             try:
                 self.source = source
+                self._begin()
                 self._produce(source)
             finally:
                 source.close()
@@ -140,10 +153,12 @@ class Producer:
         fps = min(self._fps, source.nominal_fps)
         encoder = AdaptiveEncoder(_at(self.rung, fps / self._fps))
         cycle = Cycle(round(1e9 / fps))
+        self.period_ns = 0 if source.paces_itself else cycle.period_ns
         last_pts = -1
         while not self._stop.is_set():
             at_ns = now_ns() if source.paces_itself else cycle.wait()
             self.skipped = cycle.overruns
+            self._follow_screen(cycle)
             rung = self.rung
             encoder.follow(_at(rung, fps / self._fps))
             stamped = self._picture(source, at_ns, last_pts, encoder.size)
@@ -154,6 +169,15 @@ class Producer:
                 self.overwritten += 1
                 continue
             self._put(Product(stamped, self._encode(encoder, stamped)))
+
+    def _follow_screen(self, cycle: Cycle) -> None:
+        steering, self._steering = self._steering, None
+        if steering is not None:
+            cycle.period_ns = steering.period_ns
+            self._owed_ns = steering.move_ns
+        step = step_ns(self._owed_ns, cycle.period_ns)
+        self._owed_ns -= step
+        cycle.move(step)
 
     def _picture(
         self, source: FrameSource, at_ns: int, last_pts: int, size: tuple[int, int]

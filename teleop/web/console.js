@@ -15,6 +15,7 @@ import { joinDialog } from "./join.js";
 import { CommandKey } from "./keys/agreement.js";
 import { CommandPath } from "./net/commands.js";
 import { NeedlePanel } from "./needle/panel.js";
+import { ScreenReport } from "./net/genlock.js";
 import { PathWatch } from "./net/path.js";
 import { VideoPath } from "./net/videos.js";
 import { Signalling } from "./net/ws.js";
@@ -56,6 +57,7 @@ class Console {
     this.links = new LinkPanel($("latency"));
     this.state = new StatePanel();
     this.path = new PathWatch();
+    this.screen = new ScreenReport((waits) => this.drives() && this.signalling.send("presented", waits));
     this.view = new ConsoleView(this);
     this.clip = new ClipRecorder(this.video, (on) => $("clip").setAttribute("aria-pressed", String(on)));
     this.needle = new NeedlePanel(this);
@@ -141,6 +143,7 @@ class Console {
       this.audit.telemetry(telemetry);
       this.view.told(telemetry);
     };
+    this.video.onFrame = (now, metadata) => this.screen.picture(now, metadata);
     this.picture.onFreeze = (on) => this.deadman.block("frozen", on);
     setInterval(() => this.checkBlocks(), 25);
   }

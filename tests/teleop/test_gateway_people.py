@@ -316,6 +316,14 @@ def test_video_is_answered_by_media_and_offered_again_after_its_restart(tmp_path
             await until(lambda: here.world.status().video_open)
             await console.send(s.ImageSettings(gain_db=6.0))
             await until(lambda: media.lines[-1] == {"op": "image", "gain_db": 6.0})
+            waited = {"refresh_ms": 16.7, "waits_ms": [1.0, 9.5], "skipped": 3}
+            second = await here.joined("CNSL-6789")  # does not drive: its screen does not count
+            await second.send(s.Presented(refresh_ms=8.0, waits_ms=(2.0,)))
+            await second.send(s.Ping(seq=1))
+            await second.next(s.Pong)
+            await console.send(s.Presented(16.7, (1.0, 9.5), 3))
+            await until(lambda: media.lines[-1] == {"op": "presented", **waited})
+            assert sum(line["op"] == "presented" for line in media.lines) == 1
             late = await here.joined("OBSV-2345")
             assert (await late.next(s.ImageState)).source == "sim"
             await media.stop()

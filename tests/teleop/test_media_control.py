@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from teleop.media.control import MAX_LINE, ControlServer, Image
+from teleop.media.control import MAX_LINE, ControlServer, Image, Presented
 from transport.schema import ImageState
 
 STATE = ImageState(
@@ -24,6 +24,7 @@ GOOD = (
     {"op": "offer", "peer": "p", "sdp": "v=0"},
     {"op": "close", "peer": "p"},
     {"op": "image", "gain_db": 3.0},
+    {"op": "presented", "refresh_ms": 16.7, "waits_ms": [1.0, 9.5]},
 )
 SEEDS = range(1200)
 
@@ -38,6 +39,7 @@ class Recorder:
 
     offers: list[str] = field(default_factory=list)
     images: list[Image] = field(default_factory=list)
+    presentations: list[Presented] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     left: int = 0
 
@@ -52,6 +54,9 @@ class Recorder:
 
     def image(self, request: Image) -> None:
         self.images.append(request)
+
+    def presented(self, request: Presented) -> None:
+        self.presentations.append(request)
 
     def image_state(self) -> ImageState:
         return STATE

@@ -192,3 +192,23 @@ def test_affinity_of_the_present_processors_is_granted() -> None:
     load = "from transport.local.realtime import go_real_time"
     code = f"{load}; assert go_real_time(1, ({cpus},)).pinned"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=240)
+
+
+def test_a_cycle_is_moved_and_its_period_changed_while_it_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [10 * S]
+    monkeypatch.setattr("transport.local.loop.now_ns", lambda: clock[0])
+    monkeypatch.setattr(
+        "transport.local.loop.absolute_sleeper",
+        lambda: lambda due_ns: clock.__setitem__(0, max(clock[0], due_ns)),
+    )
+    cycle = Cycle(10 * MS)
+    first = cycle.wait()
+    cycle.move(MS)
+    assert cycle.wait() - first == 11 * MS
+    cycle.move(-2 * MS)
+    assert cycle.wait() - first == 19 * MS
+    cycle.period_ns = 12 * MS  # counts from the due time after the next
+    assert [cycle.wait() - first for _ in range(2)] == [29 * MS, 41 * MS]
+    assert cycle.overruns == 0

@@ -27,6 +27,10 @@ class Cycle:
         self.busy = Histogram()
         """From there to the next wait: the work of the cycle, preemption included."""
 
+    def move(self, by_ns: int) -> None:
+        """Make all further due times so much later (negative: earlier)."""
+        self._due += by_ns
+
     def wait(self) -> int:
         """Sleep to the next due time; return the time now, in ns."""
         if self.cycle:

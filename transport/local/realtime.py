@@ -93,7 +93,7 @@ def go_real_time(priority: int, cpus: tuple[int, ...] = ()) -> RealTime:
     _prctl(libc, _PR_SET_TIMERSLACK, 1)
     # No huge page is assembled (and its memory moved) while a loop runs.
     _prctl(libc, _PR_SET_THP_DISABLE, 1)
-    return RealTime(True, _fifo(priority), _lock(libc), _pin(cpus))
+    return RealTime(True, thread_fifo(priority), _lock(libc), _pin(cpus))
 
 
 def collections() -> int:
@@ -108,7 +108,8 @@ def _prctl(libc: ctypes.CDLL | None, option: int, value: int) -> None:
         call(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
 
 
-def _fifo(priority: int) -> bool:
+def thread_fifo(priority: int) -> bool:
+    """SCHED_FIFO for this thread alone; False: refused, it goes on at normal priority."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
     except OSError:

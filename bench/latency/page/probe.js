@@ -2,8 +2,11 @@
 // Decoded: MediaStreamTrackProcessor hands the frame over. Presented: requestVideoFrameCallback
 // runs, which is after the frame was given to the compositor. Times are performance.now() in ms.
 
+import { ScreenReport } from "./genlock.js";
+
 const BLOCK = 16, BITS = 72, LIMIT = 126, UNSURE = 30;
 const decoded = [];    // [media time us, rtp or -1, number or -1, stamp us, now ms]
+const reports = [];    // what the console would tell about its screen
 const presented = [];  // [media time us, rtp or -1, now ms, expected display ms, presented frames]
 let connection = null, fullWidth = 640, smaller = 0;
 
@@ -63,7 +66,14 @@ async function watchDecoded(track) {
 }
 
 function watchPresented(video) {
-  const note = (_now, meta) => {
+  const screen = new ScreenReport((report) => reports.push(report));
+  const frame = (now) => {
+    screen.frame(now);
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+  const note = (now, meta) => {
+    screen.picture(now, meta);
     const rtp = meta.rtpTimestamp ?? -1;
     presented.push([Math.round(meta.mediaTime * 1e6), rtp, performance.now(),
       meta.expectedDisplayTime, meta.presentedFrames]);
@@ -124,4 +134,6 @@ async function stats() {
   return {};
 }
 
-window.probe = {offer, accept, clock, stats, log: () => ({decoded, presented, smaller})};
+const screen = () => reports.splice(0);
+
+window.probe = {offer, accept, clock, stats, screen, log: () => ({decoded, presented, smaller})};

@@ -1,4 +1,5 @@
-// Draws the console from the newest telemetry, once per display frame.
+// Draws the console from the newest telemetry together with each picture: the display frames between
+// two pictures stay free for commands (and for the next picture, which is made meanwhile).
 
 import { ContactState } from "../generated/schema.js";
 import { t } from "../text.js";
@@ -6,6 +7,7 @@ import { $, fixed, setData, setText, show } from "../ui/dom.js";
 import { alarmName, guardSilent, needsAcknowledge, pathAlarm } from "../ui/state.js";
 import { drawScene } from "../ui/view3d.js";
 
+const DRAW_MS = 30; // Without new pictures: at every display frame that is so late.
 const WORDS_MS = 40; // Numbers in words; what stops the arm is said at once (`told`).
 const SLOW_MS = 100; // Parts that nobody reads faster.
 
@@ -21,6 +23,8 @@ export class ConsoleView {
     this.app = app;
     this.wordsAt = -Infinity;
     this.slowAt = -Infinity;
+    this.drawnAt = -Infinity;
+    this.pictures = 0;
     this.renderedStampUs = 0;
     this.renderedAt = 0;
     this.said = "";
@@ -37,10 +41,19 @@ export class ConsoleView {
 
   run() {
     const frame = (now) => {
-      this.render(now);
+      this.app.screen.frame(now);
+      if (this.due(now)) this.render(now);
       requestAnimationFrame(frame);
     };
     requestAnimationFrame(frame);
+  }
+
+  due(now) {
+    const { frames } = this.app.video;
+    if (frames === this.pictures && now - this.drawnAt < DRAW_MS) return false;
+    this.pictures = frames;
+    this.drawnAt = now;
+    return true;
   }
 
   render(now) {

@@ -106,7 +106,7 @@ export class VideoPath {
     const since = Math.max(now, metadata.presentationTime);
     this.refreshMs = metadata.expectedDisplayTime - now;
     this.frame = { id, since };
-    this.onFrame(metadata);
+    this.onFrame(now, metadata);
   }
 
   /** Age of the newest presented frame in ms (page clock). */
