@@ -152,9 +152,9 @@ class MediaLink:
 
     def presented(self, presented: s.Presented) -> bool:
         """Pass on how long pictures waited for the screen; False: media is not there."""
-        refresh_ms, waits_ms = presented.refresh_ms, presented.waits_ms
-        line = {"op": "presented", "refresh_ms": refresh_ms, "waits_ms": waits_ms}
-        return self._write({**line, "skipped": presented.skipped})
+        line: dict[str, str | float | tuple[float, ...]] = {"op": "presented"}
+        line |= {"refresh_ms": presented.refresh_ms, "skipped": presented.skipped}
+        return self._write(line | {"waits_ms": presented.waits_ms})
 
     def _write(self, message: Mapping[str, str | float | tuple[float, ...]]) -> bool:
         if self._writer is None:

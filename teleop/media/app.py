@@ -254,9 +254,7 @@ class MediaApp:
             return
         if self._genlock is None:
             self._genlock = Genlock(nominal_ns)
-        steering = self._genlock.presented(
-            request.refresh_ms, request.waits_ms, request.skipped
-        )
+        steering = self._genlock.presented(request.refresh_ms, request.waits_ms, request.skipped)
         if steering is not None:
             self._producer.steer(steering)
             self._notes.write(
