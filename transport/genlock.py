@@ -97,9 +97,7 @@ def in_step(nominal_ns: int, refresh_ms: float) -> int | None:
     return period_ns if abs(period_ns - nominal_ns) <= PULL * nominal_ns else None
 
 
-def later_ms(
-    waits_ms: Sequence[float], refresh_ms: float, margin_ms: float = MARGIN_MS
-) -> float:
+def later_ms(waits_ms: Sequence[float], refresh_ms: float, margin_ms: float = MARGIN_MS) -> float:
     """How much later the pictures should be made, within half a display frame either way.
 
     On the circle of one display frame the shortest arc that holds the counted share of the

@@ -57,6 +57,8 @@ class Media:
         """By RTP timestamp: everything that was in the ring so far."""
         self._ring = channels.ring_reader(folder, channels.FRAME_STAMPS, from_oldest=True)
         self._status = channels.box(folder, channels.MEDIA_STATUS)
+        self._notes = channels.ring_reader(folder, channels.NOTES["media"], from_oldest=True)
+        self.told: list[dict[str, Any]] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._world, daemon=True)
         self._thread.start()
@@ -93,6 +95,11 @@ class Media:
             stamp = m.FRAME_STAMP.unpack(raw)
             self.stamps[stamp.rtp_timestamp] = stamp
         return self.stamps
+
+    def notes(self, kind: str) -> list[dict[str, Any]]:
+        """What it told the recording so far, of one kind."""
+        self.told += [json.loads(raw[8:].rstrip(b"\0")) for _, raw in self._notes.read()]
+        return [note for note in self.told if note["note"] == kind]
 
     def has_frames(self, count: int = 1) -> bool:
         """Whether the process has made that many pictures; a dead process is an error."""

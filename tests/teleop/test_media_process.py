@@ -24,6 +24,8 @@ from media_harness import (
 )
 
 from teleop.media import mark as marks
+from teleop.processes import spec
+from transport.genlock import ENOUGH, MARGIN_MS
 from transport.webrtc import ice
 
 pytestmark = pytest.mark.process
@@ -102,6 +104,45 @@ def test_a_second_viewer_sees_the_same_and_losing_one_harms_nothing(media: Media
                 await pictures(again, 2)
 
     asyncio.run(scenario())
+
+
+def test_it_follows_the_screen_of_the_expert_and_no_further(media: Media) -> None:
+    async def scenario() -> None:
+        async with control_of(media) as control:
+            slower = {"refresh_ms": 16.8, "waits_ms": [4.5] * ENOUGH}
+            control.send(op="presented", **slower)
+            (note,) = await until(lambda: media.notes("genlock"))
+            assert note["period_ms"] == 33.6
+            assert note["later_ms"] == pytest.approx(4.5 - MARGIN_MS)
+            control.send(op="presented", **slower)  # from before the correction: left out
+            control.send(op="presented", refresh_ms=25.0, waits_ms=[0.0] * ENOUGH)
+            _, note = await until(lambda: media.notes("genlock")[1:] and media.notes("genlock"))
+            assert note["period_ms"] == pytest.approx(1000 / 30)
+            control.send(op="presented", refresh_ms=1.0, waits_ms=[])
+            await control.next("error")
+
+    asyncio.run(scenario())
+
+
+def test_nothing_but_the_loops_delays_it_where_that_is_allowed(media: Media) -> None:
+    asyncio.run(until_told(media))
+    granted = [note["fifo"] for note in media.notes("priority")]
+    tasks = [int(name) for name in os.listdir(f"/proc/{media.process.pid}/task")]
+    real = [task for task in tasks if os.sched_getscheduler(task) == os.SCHED_FIFO]
+    if not all(granted):
+        assert real == []  # refused: it goes on at normal priority
+        return
+    assert len(real) >= 2
+    assert media.process.pid in real
+    priorities = {os.sched_getparam(task).sched_priority for task in real}
+    assert priorities == {spec("media").fifo}
+    loops = ("arm", "guard", "servo", "uplink")
+    assert max(priorities) < min(spec(name).fifo for name in loops)
+
+
+async def until_told(media: Media) -> None:
+    """Until both of its threads have asked."""
+    await until(lambda: len(media.notes("priority")) == 2)
 
 
 def test_bad_requests_are_answered_and_the_process_goes_on(media: Media) -> None:
