@@ -21,11 +21,13 @@ COUNTED = 0.98
 ENOUGH = 45
 """Pictures between two corrections: fewer say little about one in fifty."""
 MARGIN_MOST_MS = 6.0
-SKIPPED = 0.01
-"""Share of the pictures that the next one may replace before the screen takes them: these have no
-wait that could be told (as many pictures as display frames)."""
+MISSED = 0.01
+"""Share of the pictures that may just miss their display frame: they wait nearly a whole one, or,
+where there are as many pictures as display frames, are replaced by the next and tell no wait."""
+NEARLY = 0.8
+"""A wait of more than this share of a display frame is a miss."""
 WIDER_MS, NARROWER_MS = 0.5, 0.25
-"""The margin grows at each judgement while more were replaced, and shrinks while fewer were."""
+"""The margin grows at each judgement while more missed it, and shrinks while fewer did."""
 STILL_MS = 0.5
 """A smaller correction is not worth a picture that comes at another time."""
 PULL = 0.01
@@ -72,15 +74,16 @@ class Genlock:
             return None
         waits, self._waits_ms = self._waits_ms, []
         self.wait_ms = sorted(waits)[len(waits) // 2]
-        self._widen(self._skipped / (self._skipped + len(waits)))
+        missed = self._skipped + sum(wait > NEARLY * refresh_ms for wait in waits)
+        self._widen(missed / (self._skipped + len(waits)))
         self._skipped = 0
         period_ns = in_step(self._nominal_ns, refresh_ms)
         if period_ns is None:
             return self._steer(self._nominal_ns, 0.0)
         return self._steer(period_ns, later_ms(waits, refresh_ms, self._margin_ms))
 
-    def _widen(self, skipped: float) -> None:
-        by_ms = WIDER_MS if skipped > SKIPPED else -NARROWER_MS
+    def _widen(self, missed: float) -> None:
+        by_ms = WIDER_MS if missed > MISSED else -NARROWER_MS
         self._margin_ms = max(MARGIN_MS, min(MARGIN_MOST_MS, self._margin_ms + by_ms))
 
     def _steer(self, period_ns: int, move_ms: float) -> Steering | None:
