@@ -57,10 +57,11 @@ class Redundancy:
     def round_trip(self, round_trip_ms: float, now_ns: int) -> None:
         """A far viewer begins with duplicates: already the first loss would be a late picture.
 
-        They end as after a loss, when nothing is missed; the round trip alone does not renew them.
+        With them it reports no loss, and the link tried naked costs late pictures each time: they
+        are held for the longest time at once. The round trip alone does not renew them.
         """
         if round_trip_ms >= FAR_MS and not self._far:
-            self._far = True
+            self._far, self._hold_ns = True, HOLD_MOST_NS
             self.lost(now_ns)
 
     def congested(self, now_ns: int) -> None:
