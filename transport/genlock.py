@@ -32,6 +32,9 @@ STILL_MS = 0.5
 """A smaller correction is not worth a picture that comes at another time."""
 PULL = 0.01
 """The rate may follow the screen by so much: 59.94 Hz needs 0.001, a screen of 75 Hz is left."""
+STILL_RATE = 1e-4
+"""A smaller change of the rate is the rounding of a report: 0.1 ms a second, for the next
+correction."""
 STEP = 0.02
 """Largest change of one picture's period: 0.7 ms at 30 pictures a second."""
 
@@ -87,7 +90,8 @@ class Genlock:
         self._margin_ms = max(MARGIN_MS, min(MARGIN_MOST_MS, self._margin_ms + by_ms))
 
     def _steer(self, period_ns: int, move_ms: float) -> Steering | None:
-        if abs(move_ms) < STILL_MS and period_ns == self._period_ns:
+        same = abs(period_ns - self._period_ns) <= STILL_RATE * self._nominal_ns
+        if same and abs(move_ms) < STILL_MS:
             return None
         self._moving, self._period_ns = True, period_ns
         return Steering(period_ns, round(move_ms * 1e6))

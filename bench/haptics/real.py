@@ -18,30 +18,13 @@ from typing import Any
 import uvloop
 
 from bench.pages.demo import LIGHT, Demo
+from bench.pages.nurse import GivenKey
 from safety.states import ContactState, State
 from teleop.scripted.nurse import ScriptedNurse
 
 LOOK_S = 0.05
 HAPTIC = "haptic_ms = 400.0\n"
 """Continues the widened limits: forces are rendered on a busy machine too."""
-
-
-class DemoKey:
-    """The bedside key, pressed through the demo's own connection."""
-
-    def __init__(self, demo: Demo) -> None:
-        self._demo = demo
-
-    async def open(self) -> bool:
-        """The demo has it open."""
-        return True
-
-    async def press(self, key: bytes) -> None:
-        """Press a key once."""
-        self._demo.bedside.send(key)
-
-    def close(self) -> None:
-        """The demo closes it."""
 
 
 @dataclass
@@ -76,7 +59,7 @@ class Played:
 
 async def play(demo: Demo, seconds: float) -> Played:
     """One session on a running demo, from joining to HOLD."""
-    nurse, out = ScriptedNurse(demo.run_dir, DemoKey(demo)), Played()
+    nurse, out = ScriptedNurse(demo.run_dir, GivenKey(demo.bedside.fileno())), Played()
     await nurse.start()
     command = [sys.executable, "-m", "teleop.cli", "console", "--json", "--handle", "sim"]
     command += ["--auto", f"{seconds:g}", "--run", str(demo.run_dir)]

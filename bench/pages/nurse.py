@@ -22,7 +22,7 @@ PATIENCE_S = 5.0
 
 
 class GivenKey:
-    """The bedside key, pressed through a connection that was handed over."""
+    """The bedside key, pressed through an open connection to it."""
 
     def __init__(self, connection: int) -> None:
         self._connection = connection

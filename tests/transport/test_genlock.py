@@ -16,6 +16,7 @@ from transport.genlock import (
     PULL,
     STEP,
     STILL_MS,
+    STILL_RATE,
     WIDER_MS,
     Genlock,
     in_step,
@@ -101,6 +102,13 @@ def test_the_rate_follows_a_screen_up_to_its_bound_and_comes_back() -> None:
     back = genlock.presented(25.0, [MARGIN_MS] * ENOUGH)
     assert back is not None
     assert (back.period_ns, back.move_ns) == (nominal_ns, 0)
+
+
+def test_the_rounding_of_a_refresh_is_no_news() -> None:
+    genlock = Genlock(20 * MS)
+    just = 10.0 * (1 + STILL_RATE)
+    assert genlock.presented(just, [MARGIN_MS] * ENOUGH) is None
+    assert genlock.presented(just + 0.001, [MARGIN_MS] * ENOUGH) is not None
 
 
 def test_few_pictures_and_small_errors_change_nothing() -> None:

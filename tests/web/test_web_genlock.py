@@ -94,6 +94,21 @@ def test_strange_times_stay_within_what_the_robot_accepts(blank: Page) -> None:
     assert set(taken.waits_ms) == {-100.0, 200.0}
 
 
+def test_a_clock_that_stood_still_is_not_told(blank: Page) -> None:
+    sent = blank.evaluate(
+        """async () => {
+          const { ScreenReport } = await import("/static/net/genlock.js");
+          const sent = [];
+          const report = new ScreenReport((message) => sent.push(message));
+          report.picture(0, { receiveTime: 0 });
+          for (let frame = 0; frame < 30; frame += 1) report.frame(5);
+          report.frame(2000);
+          return sent;
+        }"""
+    )
+    assert sent == []
+
+
 def test_a_page_without_pictures_tells_nothing(blank: Page) -> None:
     script = REPORTS.replace("frame % 2 === 0", "false")
     assert blank.evaluate(script, [60.0, 3.0, []]) == []

@@ -17,7 +17,7 @@ const rounded = (ms) => Math.round(ms * 1000) / 1000;
 const within = (value, low, high) => Math.max(low, Math.min(high, value));
 
 export class ScreenReport {
-  /** `send({refresh_ms, waits_ms})` once a second. */
+  /** `send({refresh_ms, waits_ms, skipped})` once a second. */
   constructor(send) {
     this.send = send;
     this.frames = [];
@@ -45,6 +45,7 @@ export class ScreenReport {
     this.skipped = 0;
     if (frames.length <= FEWEST || waits.length === 0) return;
     const refresh_ms = rounded(within(refreshOf(frames), 2, 50));
+    if (Number.isNaN(refresh_ms)) return; // a clock that stood still
     this.send({ refresh_ms, waits_ms: waits, skipped });
   }
 }
