@@ -8,8 +8,9 @@ front of the narrow link, and the expert would steer by old ones.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+
+from transport.narrow import SPARE, Narrowness, Sign
 
 _STEPS = ((1.0, 1.0), (0.7, 1.0), (0.5, 1.0), (0.35, 1.0), (0.25, 0.75), (0.125, 0.5))
 """(bit rate, edge length) against the configured ones. Where size begins to fall is measured on
@@ -20,18 +21,6 @@ _FEWEST_FPS = 20.0
 _LAST_RATE = 0.08
 """Bit rate of the last step, with half the frames."""
 
-SPARE = 0.95
-"""A rung may use this share of the estimate."""
-TOO_MUCH_LOSS = 0.10
-"""Loss of a link that is too narrow; below, loss is the link's own (Google congestion control)."""
-QUEUE_MS = 50.0
-"""Growth of the round trip over its least that means a standing queue, in two reports in a row."""
-HIGH_QUEUE_MS = 150.0
-"""Growth that means it in one report."""
-FALLEN = 0.97
-"""An estimate below this share of the last one is news of trouble. A browser's estimate climbs only
-slowly after a fall, so that a low one that stays is not."""
-BACK_OFF = 0.85
 SETTLE_NS = 300_000_000
 """After a step down, and a round trip, loss and round trips still speak of the rate before. (An
 estimate does not: it is the rate that arrives.)"""
@@ -40,8 +29,9 @@ CLEAN_NS = 5_000_000_000
 CLEAN_MOST_NS = 120_000_000_000
 PROVEN_NS = 4_000_000_000
 """A step up that meets no trouble within this time was right."""
-LEAST_NS = 60_000_000_000
-"""How long the least round trip is remembered."""
+LAST_WITH_COPIES = 3
+"""The lowest rung on which a far viewer keeps its copies: the last one in full size. Below, the
+picture itself needs the rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +42,6 @@ class Rung:
     width: int
     height: int
     fps: float
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """What a viewer reports; None: not in this report."""
-
-    loss: float | None = None
-    """0..1."""
-    round_trip_ms: float | None = None
-    estimate_kbps: float | None = None
 
 
 def rungs(width: int, height: int, fps: float, bitrate_kbps: int) -> tuple[Rung, ...]:
@@ -93,13 +73,12 @@ class Ladder:
         self._climbed = False
         self._wait_ns = [CLEAN_NS] * len(steps)
         """Time without trouble before a climb to each rung."""
-        self._queued = 0
-        self._last_trip_ns = 0
-        self._estimate_kbps = math.inf
-        self._round_trips: list[tuple[int, float]] = []
+        self._narrow = Narrowness()
 
-    def reported(self, sign: Sign, sent_kbps: float, now_ns: int, copies: int = 1) -> bool:
-        """Take a report; True: the link is too narrow for what is sent.
+    def reported(
+        self, sign: Sign, sent_kbps: float, now_ns: int, copies: int = 1, far: bool = False
+    ) -> bool:
+        """Take a report; True: the link is too narrow for copies.
 
         Args:
             sign: what the viewer says.
@@ -107,18 +86,22 @@ class Ladder:
             now_ns: now.
             copies: how often each packet is sent. Viewers count one, so that the link carries more
                 than they say; where it then carries one copy, the copies are to end first.
+            far: a packet asked for again comes too late, so that the copies are the last to end:
+                a smaller rate with them comes before the full one without.
         """
-        carries_kbps = self._carries(sign, sent_kbps, now_ns)
+        carries_kbps = self._narrow.carries_kbps(sign, sent_kbps, now_ns)
         if carries_kbps is None:
             return False
         self._trouble_ns = now_ns
-        carries_kbps *= copies
-        if copies > 1 and carries_kbps >= sent_kbps:
-            return True
-        settled = now_ns - self._moved_ns >= SETTLE_NS + self._last_trip_ns or self._climbed
+        keep = copies > 1 and far and self._best(carries_kbps) <= LAST_WITH_COPIES
+        if not keep:
+            carries_kbps *= copies
+            if copies > 1 and carries_kbps >= sent_kbps:
+                return True
+        settled = now_ns - self._moved_ns >= SETTLE_NS + self._narrow.last_trip_ns or self._climbed
         if settled or sign.estimate_kbps is not None:
             self._down(carries_kbps, now_ns, least=1 if settled else 0)
-        return True
+        return not keep
 
     def tick(self, now_ns: int) -> int:
         """Climb when it is time; the rung in use."""
@@ -130,48 +113,20 @@ class Ladder:
             self._moved_ns, self._climbed = now_ns, True
         return self.at
 
-    def _carries(self, sign: Sign, sent_kbps: float, now_ns: int) -> float | None:
-        """What the link carries, when that is less than what is sent."""
-        if sign.estimate_kbps is not None and self._fell(sign.estimate_kbps, sent_kbps):
-            return sign.estimate_kbps
-        if sign.loss is not None and sign.loss >= TOO_MUCH_LOSS:
-            return sent_kbps * (1.0 - 0.5 * sign.loss)
-        if sign.round_trip_ms is not None:
-            return self._carries_by_queue(sign.round_trip_ms, sent_kbps, now_ns)
-        return None
-
-    def _fell(self, estimate_kbps: float, sent_kbps: float) -> bool:
-        last_kbps, self._estimate_kbps = self._estimate_kbps, estimate_kbps
-        return estimate_kbps < min(SPARE * sent_kbps, FALLEN * last_kbps)
-
-    def _carries_by_queue(
-        self, round_trip_ms: float, sent_kbps: float, now_ns: int
-    ) -> float | None:
-        """What the link carries, from how quickly the round trip grows; None: no queue, or less."""
-        kept = [(at, ms) for at, ms in self._round_trips if now_ns - at < LEAST_NS]
-        last_ns, last_ms = kept[-1] if kept else (now_ns, round_trip_ms)
-        self._round_trips = [*kept, (now_ns, round_trip_ms)]
-        self._last_trip_ns = round(round_trip_ms * 1e6)
-        queue_ms = round_trip_ms - min(ms for _, ms in self._round_trips)
-        self._queued = self._queued + 1 if queue_ms > QUEUE_MS else 0
-        falling = round_trip_ms < FALLEN * last_ms
-        if falling or not (self._queued >= 2 or queue_ms > HIGH_QUEUE_MS):
-            return None
-        growth = (round_trip_ms - last_ms) * 1e6 / max(now_ns - last_ns, SETTLE_NS)
-        return sent_kbps * min(BACK_OFF, 1.0 / (1.0 + max(0.0, growth)))
-
     def _down(self, carries_kbps: float, now_ns: int, least: int) -> None:
         """To the best rung that the link carries, this many steps at least."""
         if self._climbed:  # the last step up was too much
             self._wait_ns[self.at] = min(2 * self._wait_ns[self.at], CLEAN_MOST_NS)
-        lowest = len(self._steps) - 1
-        fits = (
-            i for i, rung in enumerate(self._steps) if rung.bitrate_kbps <= SPARE * carries_kbps
-        )
-        target = max(next(fits, lowest), min(self.at + least, lowest))
+        target = max(self._best(carries_kbps), min(self.at + least, len(self._steps) - 1))
         if target > self.at:
             self._moved_ns = now_ns
         self.at, self._climbed = target, False
+
+    def _best(self, carries_kbps: float) -> int:
+        """The best rung that a link of this rate carries."""
+        most_kbps = SPARE * carries_kbps
+        fits = (i for i, rung in enumerate(self._steps) if rung.bitrate_kbps <= most_kbps)
+        return next(fits, len(self._steps) - 1)
 
 
 def agreed(rungs_of: dict[str, dict[str, int]], leading: str) -> int:

@@ -40,7 +40,8 @@ class Redundancy:
         self._until_ns: int | None = None
         self._hold_ns = HOLD_NS
         self._congested_until_ns: int | None = None
-        self._far = False
+        self.far = False
+        """A request would come too late."""
 
     def lost(self, now_ns: int) -> None:
         """A packet was lost; `is_on` from now on."""
@@ -60,8 +61,8 @@ class Redundancy:
         With them it reports no loss, and the link tried naked costs late pictures each time: they
         are held for the longest time at once. The round trip alone does not renew them.
         """
-        if round_trip_ms >= FAR_MS and not self._far:
-            self._far, self._hold_ns = True, HOLD_MOST_NS
+        if round_trip_ms >= FAR_MS and not self.far:
+            self.far, self._hold_ns = True, HOLD_MOST_NS
             self.lost(now_ns)
 
     def congested(self, now_ns: int) -> None:

@@ -23,9 +23,9 @@ from teleop.media.quality import Quality
 from teleop.media.rate import SUSTAINED_NS, Rate, observe_only
 from teleop.processes import spec
 from transport.genlock import Genlock
-from transport.ladder import Sign
 from transport.local.clock import now_ns
 from transport.local.realtime import thread_fifo
+from transport.narrow import Sign
 from transport.redundancy import Duplicates
 from transport.schema import ImageState
 from transport.webrtc import patches
@@ -147,11 +147,11 @@ class MediaApp:
             self._sustained.add(now, size)
 
     def _reported(self, peer: str, report: ReceiverReport) -> None:
-        """A viewer reported: too narrow a link costs quality, and gets no duplicates."""
+        """A viewer reported: too narrow a link costs quality, and in the end its duplicates."""
         sign = Sign(report.loss, report.round_trip_ms, report.estimate_kbps)
         sent_kbps = self._rate.kbps(report.at_ns)
-        copies = 2 if self._peers.is_duplicating(peer) else 1
-        if self._quality.reported(peer, sign, sent_kbps, report.at_ns, copies):
+        copies, far = 2 if self._peers.is_duplicating(peer) else 1, self._peers.is_far(peer)
+        if self._quality.reported(peer, sign, sent_kbps, report.at_ns, copies, far):
             self._peers.congested(peer)
 
     def _follow_links(self, now: int) -> None:

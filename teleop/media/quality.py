@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from transport.ladder import Ladder, Rung, Sign, agreed, rungs
+from transport.ladder import Ladder, Rung, agreed, rungs
+from transport.narrow import Sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,12 @@ class Quality:
         self._ladders.pop(name, None)
 
     def reported(
-        self, name: str, sign: Sign, sent_kbps: float, now_ns: int, copies: int = 1
-    ) -> bool:
-        """Take a viewer's report; True: its link is too narrow for what is sent."""
+        self, name: str, sign: Sign, sent_kbps: float, now_ns: int, copies: int = 1,
+        far: bool = False,
+    ) -> bool:  # fmt: skip
+        """Take a viewer's report; True: its link is too narrow for copies of the packets."""
         ladder = self._ladders.get(name)
-        return ladder is not None and ladder.reported(sign, sent_kbps, now_ns, copies)
+        return ladder is not None and ladder.reported(sign, sent_kbps, now_ns, copies, far)
 
     def choose(self, leading: str, now_ns: int) -> Rung:
         """The quality for now; `leading` is the session that drives, empty: nobody."""

@@ -9,7 +9,8 @@ from teleop.drivers.frames.base import Frame
 from teleop.media.adaptive import AdaptiveEncoder, fitted
 from teleop.media.quality import Quality, Viewer
 from teleop.media.stamp import stamp
-from transport.ladder import Rung, Sign, rungs
+from transport.ladder import Rung, rungs
+from transport.narrow import Sign
 from transport.webrtc.receive import low_delay_decoder
 
 S = 1_000_000_000

@@ -10,7 +10,8 @@ import pytest
 from transport.bandwidth import DelayTrend
 from transport.impair.link import Link
 from transport.impair.profile import LinkProfile
-from transport.ladder import CLEAN_NS, Ladder, Rung, Sign, agreed, rungs
+from transport.ladder import CLEAN_NS, LAST_WITH_COPIES, Ladder, Rung, agreed, rungs
+from transport.narrow import DOUBT_MS, FRESH_NS, TOO_MUCH_LOSS, Sign
 from transport.redundancy import FAR_MS, HOLD_MOST_NS, HOLD_NS, Duplicates, Redundancy
 
 S = 1_000_000_000
@@ -57,10 +58,11 @@ class Stream:
             delay_ms = (done - now) / MS if all(arrivals) else 1e9
             self.delays_ms.append((now / S, delay_ms))
             self.rungs_used.append((now / S, self.ladder.at if self.ladder else 0))
+            if self.ladder is not None and number % 7 == 0:
+                self.ladder.reported(Sign(round_trip_ms=20.0 + queue_ns / MS), sent_kbps, now)
             if self.ladder is not None and now >= due_report:
                 due_report += S
-                sign = Sign(lost / total, 20.0 + queue_ns / MS)
-                self.ladder.reported(sign, sent_kbps, now)
+                self.ladder.reported(Sign(lost / total), sent_kbps, now)
                 lost = total = 0
         return self
 
@@ -119,7 +121,11 @@ def test_loss_without_delay_keeps_the_quality(loss: float) -> None:
 
 def test_heavy_loss_and_a_standing_queue_each_step_down() -> None:
     lossy, queued = Ladder(STEPS, 0), Ladder(STEPS, 0)
-    assert lossy.reported(Sign(loss=0.2), 8000.0, S)
+    assert not lossy.reported(Sign(loss=0.2), 8000.0, S), "a handover of 150 ms does as much"
+    assert not lossy.reported(Sign(loss=0.09), 8000.0, 2 * S)
+    assert not lossy.reported(Sign(loss=0.2), 8000.0, 3 * S)
+    assert lossy.at == 0
+    assert lossy.reported(Sign(loss=TOO_MUCH_LOSS), 8000.0, 4 * S)
     assert lossy.at > 0
     assert not queued.reported(Sign(round_trip_ms=20.0), 8000.0, S)
     assert not queued.reported(Sign(round_trip_ms=90.0), 8000.0, 2 * S), "one may be chance"
@@ -144,8 +150,63 @@ def test_where_one_copy_fits_the_copies_end_and_the_quality_stays() -> None:
     assert STEPS[ladder.at].bitrate_kbps <= 3000
 
 
+def test_a_far_viewer_gives_up_quality_before_its_copies() -> None:
+    ladder = Ladder(STEPS, 0)
+    assert not ladder.reported(Sign(estimate_kbps=6000.0), 8000.0, S, copies=2, far=True)
+    assert STEPS[ladder.at].bitrate_kbps == 5600, "twice 5,600 are less than once 8,000 and room"
+    kbps = STEPS[LAST_WITH_COPIES].bitrate_kbps
+    assert not ladder.reported(Sign(estimate_kbps=kbps / 0.95 + 1), 5600.0, 3 * S, 2, far=True)
+    assert ladder.at == LAST_WITH_COPIES
+    assert ladder.reported(Sign(estimate_kbps=kbps * 0.8), 2800.0, 6 * S, copies=2, far=True)
+    assert ladder.at == LAST_WITH_COPIES, "without copies it carries this"
+
+
+def test_an_estimate_that_follows_what_is_sent_is_no_spiral() -> None:
+    """Chromium on a busy machine: each estimate is 0.85 of what arrives, and there is no queue."""
+    ladder, least = Ladder(STEPS, 0), 0
+    for step in range(300):
+        now = S + step * 100 * MS
+        if step % 2 == 0:
+            ladder.reported(Sign(round_trip_ms=21.0 + step % 4), 8000.0, now)
+        kbps = 0.85 * STEPS[ladder.tick(now)].bitrate_kbps * 0.99 ** (step % 30)
+        ladder.reported(Sign(estimate_kbps=kbps), STEPS[ladder.at].bitrate_kbps, now + MS)
+        least = max(least, ladder.at)
+    assert least == 0
+
+
+@pytest.mark.parametrize(
+    ("grown_ms", "age_ns", "believed"),
+    [
+        (DOUBT_MS - 0.1, FRESH_NS, False),
+        (DOUBT_MS, FRESH_NS, True),
+        (0.0, FRESH_NS + 1, True),
+    ],
+)
+def test_a_fresh_round_trip_without_a_queue_speaks_against_an_estimate(
+    grown_ms: float, age_ns: int, believed: bool
+) -> None:
+    ladder = Ladder(STEPS, 0)
+    ladder.reported(Sign(round_trip_ms=20.0), 8000.0, S)
+    ladder.reported(Sign(round_trip_ms=20.0 + grown_ms), 8000.0, 2 * S)
+    sign = Sign(estimate_kbps=4000.0)
+    assert ladder.reported(sign, 8000.0, 2 * S + age_ns) is believed
+
+
+@pytest.mark.parametrize(("next_ms", "believed"), [(20.0, False), (20.0 + DOUBT_MS, True)])
+def test_the_next_round_trip_decides_about_a_doubted_estimate(
+    next_ms: float, believed: bool
+) -> None:
+    ladder = Ladder(STEPS, 0)
+    ladder.reported(Sign(round_trip_ms=20.0), 8000.0, S)
+    assert not ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, S + 100 * MS)
+    assert ladder.reported(Sign(round_trip_ms=next_ms), 8000.0, S + 200 * MS) is believed
+    later = ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, 3 * S)
+    assert not later, "a false alarm stays one, and what was acted on is done"
+
+
 def test_one_fall_is_not_counted_twice_while_it_settles() -> None:
     ladder = Ladder(STEPS, 0)
+    ladder.reported(Sign(loss=0.2), 8000.0, 0)
     ladder.reported(Sign(loss=0.2), 8000.0, S)
     after = ladder.at
     assert after > 0

@@ -211,18 +211,27 @@ def test_without_a_repair_stream_the_very_same_bytes_are_sent_again() -> None:
     run(scenario)
 
 
+def _report(lost: int, highest: int, lsr: int = 0) -> RtcpRrPacket:
+    info = RtcpReceiverInfo(
+        ssrc=7, fraction_lost=64, packets_lost=lost, highest_sequence=highest, jitter=0,
+        lsr=lsr, dlsr=65536 // 10,
+    )  # fmt: skip
+    return RtcpRrPacket(1, [info])
+
+
 def test_reports_tell_loss_round_trip_and_estimate() -> None:
     reports = _Reports(ssrc=7)
     ntp = 0x0123_4567_89AB_CDEF
+    lsr = ntp >> 16 & 0xFFFFFFFF
     reports.sent([RtcpSrPacket(7, RtcpSenderInfo(ntp, 0, 0, 0))], 1_000 * MS)
-    info = RtcpReceiverInfo(
-        ssrc=7, fraction_lost=64, packets_lost=1, highest_sequence=0, jitter=0,
-        lsr=ntp >> 16 & 0xFFFFFFFF, dlsr=65536 // 10,
-    )  # fmt: skip
-    taken = reports.taken(RtcpRrPacket(1, [info]), 1_130 * MS)
+    taken = reports.taken(_report(1, 0, lsr), 1_130 * MS)
     assert taken is not None
-    assert taken.loss == 0.25
+    assert taken.loss is None, "a quarter of the last four packets: nothing is known yet"
     assert taken.round_trip_ms == pytest.approx(30.0, abs=0.1)
+    again = reports.taken(_report(11, 1000, lsr), 2_130 * MS)
+    assert again is not None
+    assert again.loss == pytest.approx(0.01), "of the thousand since then"
+    assert again.round_trip_ms is None, "the same sender report is no second measurement"
     remb = RtcpPsfbPacket(fmt=15, ssrc=1, media_ssrc=0, fci=pack_remb_fci(2_000_000, [7]))
     estimate = reports.taken(remb, 0)
     assert estimate is not None

@@ -232,6 +232,11 @@ class VideoPeers:
         peer = self._peers.get(name)
         return peer is not None and peer.redundancy.is_on(now_ns())
 
+    def is_far(self, name: str) -> bool:
+        """Whether a packet that a viewer asks for again comes too late."""
+        peer = self._peers.get(name)
+        return peer is not None and peer.redundancy.far
+
     def congested(self, name: str) -> None:
         """Tell that a viewer's link carries less than is sent: no duplicates for a while."""
         peer = self._peers.get(name)

@@ -30,6 +30,7 @@ from aiortc.rtp import (
 )
 
 from transport.local.clock import now_ns
+from transport.losswindow import LossWindow
 from transport.rtp import Header
 from transport.webrtc.patches.extensions import (
     PLAYOUT_DELAY_NONE,
@@ -49,8 +50,9 @@ class ReceiverReport:
 
     at_ns: int
     loss: float | None
-    """Share of packets lost since its last report, 0..1 (after duplicates were used)."""
+    """Share of packets lost over the last second or more, 0..1 (after duplicates were used)."""
     round_trip_ms: float | None
+    """By one of our sender reports; each is measured by once."""
     estimate_kbps: float | None
     """What the viewer believes the link carries (REMB)."""
 
@@ -217,6 +219,7 @@ class _Reports:
 
     def __init__(self, ssrc: int) -> None:
         self._ssrc = ssrc
+        self._loss = LossWindow()
         self._sent_ns: dict[int, int] = {}
         """When the last sender reports left, by the middle 32 bits of their NTP time."""
 
@@ -233,14 +236,15 @@ class _Reports:
         if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
             for report in packet.reports:
                 if report.ssrc == self._ssrc:
+                    lost = self._loss.reported(report.packets_lost, report.highest_sequence, at_ns)
                     round_trip_ms = self._round_trip_ms(report.lsr, report.dlsr, at_ns)
-                    return ReceiverReport(at_ns, report.fraction_lost / 256, round_trip_ms, None)
+                    return ReceiverReport(at_ns, lost, round_trip_ms, None)
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
             return self._estimate(packet.fci, at_ns)
         return None
 
     def _round_trip_ms(self, last_report: int, delay: int, at_ns: int) -> float | None:
-        sent_ns = self._sent_ns.get(last_report)
+        sent_ns = self._sent_ns.pop(last_report, None)
         if sent_ns is None:
             return None
         return max(0.0, (at_ns - sent_ns) / 1e6 - delay / 65.536)
