@@ -16,7 +16,8 @@ QUEUE_NS = 20_000_000
 (a standing queue, as in CoDel, RFC 8289; jitter and a busy machine let some frames through)."""
 FRAMES = 8
 HIGH_NS = 60_000_000
-"""Delay that means it at once, when HIGH_FRAMES in a row waited so long."""
+"""Delay that means it at once, when HIGH_FRAMES in a row waited so long and none less and less:
+what a handover held back arrives so, each frame sooner after its time than the one before."""
 HIGH_FRAMES = 3
 BASE_NS = 10_000_000_000
 """Window of the smallest delay."""
@@ -96,4 +97,5 @@ class DelayTrend:
             return False  # it empties already
         standing = len(self._queues) == FRAMES and min(self._queues) > QUEUE_NS
         newest = list(self._queues)[-HIGH_FRAMES:]
-        return standing or (len(newest) == HIGH_FRAMES and min(newest) > HIGH_NS)
+        empties = newest[-1] < newest[0]
+        return standing or (len(newest) == HIGH_FRAMES and min(newest) > HIGH_NS and not empties)

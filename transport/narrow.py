@@ -16,8 +16,8 @@ TOO_MUCH_LOSS = 0.10
 below, loss is the link's own (Google congestion control)."""
 QUEUE_MS = 50.0
 """Growth of the round trip over its least that means a standing queue, twice in a row."""
-HIGH_QUEUE_MS = 150.0
-"""Growth that means it at once."""
+HIGH_QUEUE_MS = 300.0
+"""Growth that means it at once: more than the 130 to 280 ms that a handover holds packets back."""
 FALLEN = 0.97
 """An estimate below this share of the last one is news of trouble. A browser's estimate climbs only
 slowly after a fall, so that a low one that stays is not."""

@@ -9,7 +9,7 @@ import pytest
 
 from transport.bandwidth import DelayTrend
 from transport.impair.link import Link
-from transport.impair.profile import LinkProfile
+from transport.impair.profile import BlackoutMode, LinkProfile, Periodic
 from transport.ladder import CLEAN_NS, LAST_WITH_COPIES, Ladder, Rung, agreed, rungs
 from transport.narrow import DOUBT_MS, FRESH_NS, TOO_MUCH_LOSS, Sign
 from transport.redundancy import FAR_MS, HOLD_MOST_NS, HOLD_NS, Duplicates, Redundancy
@@ -90,6 +90,17 @@ def test_a_link_that_narrows_costs_quality_and_not_time() -> None:
     assert with_ladder.rung_at(12) >= 3, "2,800 kbit/s or less"
     assert with_ladder.in_time(12.5, 40) > 0.93, "the rest are two tries for more"
     assert without.in_time(12.5, 40) < 0.01, "the same pictures would queue"
+
+
+@pytest.mark.parametrize("blackout_ms", [150.0, 280.0])
+def test_what_a_handover_held_back_is_no_narrow_link(blackout_ms: float) -> None:
+    profile = LinkProfile(
+        delay_ms=10.0, rate_kbps=((0.0, 20_000.0),), queue_bytes=500_000,
+        periodic=Periodic(5_000.0, blackout_ms, first_ms=5_000.0), blackout_mode=BlackoutMode.HOLD,
+    )  # fmt: skip
+    stream = Stream(profile, Ladder(STEPS, 0)).run(40)
+    assert max(delay for _, delay in stream.delays_ms) > blackout_ms, "it is felt"
+    assert {rung for _, rung in stream.rungs_used} == {0}
 
 
 def test_quality_comes_back_when_the_link_does() -> None:
