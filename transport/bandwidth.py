@@ -19,6 +19,8 @@ HIGH_NS = 60_000_000
 """Delay that means it at once, when HIGH_FRAMES in a row waited so long and none less and less:
 what a handover held back arrives so, each frame sooner after its time than the one before."""
 HIGH_FRAMES = 3
+EMPTIES_NS = 10_000_000
+"""A full queue does not grow: its delay goes up and down by less than this."""
 BASE_NS = 10_000_000_000
 """Window of the smallest delay."""
 RATE_NS = 500_000_000
@@ -39,6 +41,8 @@ class DelayTrend:
         self._arrived: deque[tuple[int, int]] = deque()
         self._bytes = 0
         self._last_timestamp: int | None = None
+        self._newest: tuple[int, int] | None = None
+        """Newest timestamp and its last packet."""
         self._media_ns = 0
         self._queues: deque[int] = deque(maxlen=FRAMES)
         self._begun_ns: int | None = None
@@ -47,19 +51,31 @@ class DelayTrend:
         self.queue_ns = 0
         """How long the newest frame waited beyond the shortest."""
 
-    def packet(self, size: int, at_ns: int) -> None:
-        """Count a packet of the stream."""
+    def packet(self, size: int, timestamp: int, at_ns: int) -> None:
+        """Count a packet of the stream (not one that was asked for).
+
+        The frame before counts as arrived when a packet of a newer one comes: a link that drops
+        most packets completes no frame.
+        """
         if self._begun_ns is None:
             self._begun_ns = at_ns
         self._arrived.append((at_ns, size))
         self._bytes += size
         while self._arrived[0][0] <= at_ns - RATE_NS:
             self._bytes -= self._arrived.popleft()[1]
+        newest, last_ns = self._newest or (timestamp, at_ns)
+        ahead = _ticks(newest, timestamp)
+        if ahead > 0:
+            self.frame(newest, last_ns)
+        if ahead >= 0:
+            self._newest = (timestamp, at_ns)
 
     def frame(self, timestamp: int, arrived_ns: int) -> None:
-        """A frame with this 32-bit timestamp was complete."""
+        """A frame with this 32-bit timestamp was complete; each counts once, in their order."""
         if self._last_timestamp is not None:
-            ticks = (timestamp - self._last_timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+            ticks = _ticks(self._last_timestamp, timestamp)
+            if ticks <= 0:
+                return
             self._media_ns += ticks * 1_000_000_000 // _RTP_HZ
         self._last_timestamp = timestamp
         delay_ns = arrived_ns - self._media_ns
@@ -97,5 +113,10 @@ class DelayTrend:
             return False  # it empties already
         standing = len(self._queues) == FRAMES and min(self._queues) > QUEUE_NS
         newest = list(self._queues)[-HIGH_FRAMES:]
-        empties = newest[-1] < newest[0]
+        empties = newest[-1] < newest[0] - EMPTIES_NS
         return standing or (len(newest) == HIGH_FRAMES and min(newest) > HIGH_NS and not empties)
+
+
+def _ticks(earlier: int, later: int) -> int:
+    """From one 32-bit timestamp to the other; negative: the other is older."""
+    return (later - earlier + 0x80000000 & 0xFFFFFFFF) - 0x80000000

@@ -93,8 +93,9 @@ class Ladder:
         if carries_kbps is None:
             return False
         self._trouble_ns = now_ns
-        keep = copies > 1 and far and self._best(carries_kbps) <= LAST_WITH_COPIES
-        if not keep:
+        full = self._narrow.overflows
+        keep = copies > 1 and far and not full and self._best(carries_kbps) <= LAST_WITH_COPIES
+        if not keep and not full:
             carries_kbps *= copies
             if copies > 1 and carries_kbps >= sent_kbps:
                 return True

@@ -27,6 +27,9 @@ that our own viewers call too narrow, `bandwidth.QUEUE_NS`). Chromium takes the 
 machine for a queue too, and then follows down each rate that is sent because it said so."""
 FRESH_NS = 300_000_000
 """A round trip that speaks against an estimate is no older. Without one, the estimate counts."""
+OFTEN_NS = 2_000_000_000
+"""A browser says its estimate all the time. After such a silence it comes from a viewer of ours,
+which speaks only when pictures do queue, and is not doubted."""
 BACK_OFF = 0.85
 LEAST_NS = 60_000_000_000
 """How long the least round trip is remembered."""
@@ -49,8 +52,12 @@ class Narrowness:
 
     def __init__(self) -> None:
         self._lossy = 0
+        self.overflows = False
+        """The last window lost much while the round trip showed a queue: it is full."""
         self._queued = 0
         self._estimate_kbps = math.inf
+        self._estimated_ns: int | None = None
+        self._doubts = False
         self._fell_ns: int | None = None
         """When the estimate fell, while nobody has acted on it."""
         self._round_trips: list[tuple[int, float]] = []
@@ -60,38 +67,43 @@ class Narrowness:
     def carries_kbps(self, sign: Sign, sent_kbps: float, now_ns: int) -> float | None:
         """What the link carries, when that is less than `sent_kbps`; None: it carries it."""
         by_queue = self._by_queue(sign.round_trip_ms, sent_kbps, now_ns)
-        by_loss = self._by_loss(sign.loss, sent_kbps)
+        by_loss = self._by_loss(sign.loss, sent_kbps, now_ns)
         by_estimate = self._by_estimate(sign.estimate_kbps, sent_kbps, now_ns)
         return next((k for k in (by_estimate, by_loss, by_queue) if k is not None), None)
 
-    def _by_loss(self, loss: float | None, sent_kbps: float) -> float | None:
+    def _by_loss(self, loss: float | None, sent_kbps: float, now_ns: int) -> float | None:
         if loss is None:
             return None
         self._lossy = self._lossy + 1 if loss >= TOO_MUCH_LOSS else 0
+        self.overflows = self._lossy > 0 and self._queues(now_ns, QUEUE_MS) is True
+        if self.overflows:
+            return sent_kbps * (1.0 - loss)
         return sent_kbps * (1.0 - 0.5 * loss) if self._lossy >= 2 else None
+
+    def _queues(self, now_ns: int, grown_ms: float) -> bool | None:
+        """Whether the round trip has grown by this; None: no fresh one is known."""
+        if not self._round_trips or now_ns - self._round_trips[-1][0] > FRESH_NS:
+            return None
+        return self._queue_ms() >= grown_ms
 
     def _by_estimate(
         self, estimate_kbps: float | None, sent_kbps: float, now_ns: int
     ) -> float | None:
         if estimate_kbps is not None:
             last_kbps, self._estimate_kbps = self._estimate_kbps, estimate_kbps
-            if estimate_kbps < FALLEN * last_kbps:
+            last_ns, self._estimated_ns = self._estimated_ns, now_ns
+            self._doubts = last_ns is not None and now_ns - last_ns <= OFTEN_NS
+            if estimate_kbps < FALLEN * last_kbps or not self._doubts:
                 self._fell_ns = now_ns
         if self._fell_ns is None or self._estimate_kbps >= SPARE * sent_kbps:
             self._fell_ns = None
             return None
-        measured_ns = self._no_queue_ns(now_ns)
-        if measured_ns is not None and measured_ns <= self._fell_ns:
-            return None  # the next round trip decides
-        self._fell_ns = None
-        return self._estimate_kbps if measured_ns is None else None
-
-    def _no_queue_ns(self, now_ns: int) -> int | None:
-        """When the newest round trip was measured, if it is fresh and shows no queue."""
-        if not self._round_trips or self._queue_ms() >= DOUBT_MS:
+        if self._doubts and self._queues(now_ns, DOUBT_MS) is False:
+            if self._round_trips[-1][0] > self._fell_ns:
+                self._fell_ns = None  # measured since then: a false alarm
             return None
-        measured_ns = self._round_trips[-1][0]
-        return measured_ns if now_ns - measured_ns <= FRESH_NS else None
+        self._fell_ns = None
+        return self._estimate_kbps
 
     def _queue_ms(self) -> float:
         return self._round_trips[-1][1] - min(ms for _, ms in self._round_trips)

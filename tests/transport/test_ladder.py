@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from transport.bandwidth import DelayTrend
+from transport.impair import BlackoutMode, LinkProfile, Periodic
 from transport.impair.link import Link
-from transport.impair.profile import BlackoutMode, LinkProfile, Periodic
 from transport.ladder import CLEAN_NS, LAST_WITH_COPIES, Ladder, Rung, agreed, rungs
-from transport.narrow import DOUBT_MS, FRESH_NS, TOO_MUCH_LOSS, Sign
+from transport.narrow import DOUBT_MS, FRESH_NS, OFTEN_NS, QUEUE_MS, TOO_MUCH_LOSS, Sign
 from transport.redundancy import FAR_MS, HOLD_MOST_NS, HOLD_NS, Duplicates, Redundancy
 
 S = 1_000_000_000
@@ -46,11 +46,13 @@ class Stream:
             arrivals = [link.deliver(now, min(1200, size - at)) for at in range(0, size, 1200)]
             total += len(arrivals)
             lost += sum(not a for a in arrivals)
-            if all(arrivals):
-                for due in (a[0] for a in arrivals):
-                    trend.packet(1200, due)
-                done = max(a[0] for a in arrivals)
-                trend.frame(number * 3000 & 0xFFFFFFFF, done)
+            came = [due for a in arrivals for due in a]
+            for due in came:
+                trend.packet(1200, number * 3000 & 0xFFFFFFFF, due)
+            if came:
+                done = max(came)
+                if all(arrivals):
+                    trend.frame(number * 3000 & 0xFFFFFFFF, done)
                 queue_ns = trend.queue_ns
                 estimate_kbps = trend.estimate_kbps(done)
                 if estimate_kbps is not None and self.ladder is not None:
@@ -175,6 +177,7 @@ def test_a_far_viewer_gives_up_quality_before_its_copies() -> None:
 def test_an_estimate_that_follows_what_is_sent_is_no_spiral() -> None:
     """Chromium on a busy machine: each estimate is 0.85 of what arrives, and there is no queue."""
     ladder, least = Ladder(STEPS, 0), 0
+    ladder.reported(Sign(estimate_kbps=8500.0), 8000.0, S - MS)
     for step in range(300):
         now = S + step * 100 * MS
         if step % 2 == 0:
@@ -186,21 +189,60 @@ def test_an_estimate_that_follows_what_is_sent_is_no_spiral() -> None:
 
 
 @pytest.mark.parametrize(
-    ("grown_ms", "age_ns", "believed"),
+    ("grown_ms", "age_ns", "silent_ns", "believed"),
     [
-        (DOUBT_MS - 0.1, FRESH_NS, False),
-        (DOUBT_MS, FRESH_NS, True),
-        (0.0, FRESH_NS + 1, True),
+        (DOUBT_MS - 0.1, FRESH_NS, OFTEN_NS, False),
+        (DOUBT_MS, FRESH_NS, OFTEN_NS, True),
+        (0.0, FRESH_NS + 1, OFTEN_NS, True),
+        (0.0, FRESH_NS, OFTEN_NS + 1, True),
     ],
 )
 def test_a_fresh_round_trip_without_a_queue_speaks_against_an_estimate(
-    grown_ms: float, age_ns: int, believed: bool
+    grown_ms: float, age_ns: int, silent_ns: int, believed: bool
+) -> None:
+    ladder, at_ns = Ladder(STEPS, 0), 10 * S
+    ladder.reported(Sign(round_trip_ms=20.0), 8000.0, at_ns - 5 * S)
+    ladder.reported(Sign(estimate_kbps=9000.0), 8000.0, at_ns - silent_ns)
+    ladder.reported(Sign(round_trip_ms=20.0 + grown_ms), 8000.0, at_ns - age_ns)
+    assert ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, at_ns) is believed
+
+
+def test_a_viewer_that_speaks_after_a_silence_need_not_say_less_than_before() -> None:
+    """Ours speak only when pictures queue; what they said minutes ago is no measure."""
+    ladder = Ladder(STEPS, 0)
+    assert ladder.reported(Sign(estimate_kbps=2000.0), 8000.0, S)
+    assert ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, S + OFTEN_NS + 1)
+    assert not ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, S + OFTEN_NS + 2)
+
+
+@pytest.mark.parametrize(
+    ("grown_ms", "loss", "full"),
+    [(QUEUE_MS, TOO_MUCH_LOSS, True), (QUEUE_MS - 0.1, 0.3, False), (QUEUE_MS, 0.09, False)],
+)
+def test_a_queue_that_overflows_ends_copies_and_quality_at_once(
+    grown_ms: float, loss: float, full: bool
 ) -> None:
     ladder = Ladder(STEPS, 0)
     ladder.reported(Sign(round_trip_ms=20.0), 8000.0, S)
-    ladder.reported(Sign(round_trip_ms=20.0 + grown_ms), 8000.0, 2 * S)
-    sign = Sign(estimate_kbps=4000.0)
-    assert ladder.reported(sign, 8000.0, 2 * S + age_ns) is believed
+    sign = Sign(loss=loss, round_trip_ms=20.0 + grown_ms)
+    assert ladder.reported(sign, 8000.0, 2 * S, copies=2, far=True) is full
+    assert (ladder.at > 0) is full
+
+
+def test_a_link_that_drops_most_packets_is_noticed_without_a_whole_frame() -> None:
+    """Four times too much into a queue of 100 kB: 200 ms, and three of four packets are lost."""
+    trend, estimates = DelayTrend(), []
+    for number in range(60):
+        narrow = number >= 30
+        for part in range(28):
+            if not narrow or part % 4 == 0:
+                at_ns = number * S // 30 + (210 if narrow else 10) * MS + part * MS // 10
+                trend.packet(1200, number * 3000, at_ns)
+                estimates.append((number, trend.estimate_kbps(at_ns)))
+        if not narrow:
+            trend.frame(number * 3000, number * S // 30 + 13 * MS)
+    first = next(number for number, kbps in estimates if kbps is not None)
+    assert 33 <= first <= 34
 
 
 @pytest.mark.parametrize(("next_ms", "believed"), [(20.0, False), (20.0 + DOUBT_MS, True)])
@@ -208,7 +250,7 @@ def test_the_next_round_trip_decides_about_a_doubted_estimate(
     next_ms: float, believed: bool
 ) -> None:
     ladder = Ladder(STEPS, 0)
-    ladder.reported(Sign(round_trip_ms=20.0), 8000.0, S)
+    ladder.reported(Sign(round_trip_ms=20.0, estimate_kbps=9000.0), 8000.0, S)
     assert not ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, S + 100 * MS)
     assert ladder.reported(Sign(round_trip_ms=next_ms), 8000.0, S + 200 * MS) is believed
     later = ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, 3 * S)

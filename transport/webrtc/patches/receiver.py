@@ -99,7 +99,7 @@ class Reception:
             self.missing.answered(number, at_ns)
         else:
             self.missing.seen(number)
-            self.trend.packet(len(packet.payload), at_ns)
+            self.trend.packet(len(packet.payload), packet.timestamp, at_ns)
         self._pass_on(frames)
         self._look(at_ns)
 
