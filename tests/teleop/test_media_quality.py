@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
 import av
 import numpy as np
+import pytest
 
+from teleop import channels
+from teleop.config import Config
 from teleop.drivers.frames.base import Frame
 from teleop.media.adaptive import AdaptiveEncoder, fitted
+from teleop.media.app import MediaApp
 from teleop.media.quality import Quality, Viewer
 from teleop.media.stamp import stamp
 from transport.ladder import Rung, rungs
 from transport.narrow import Sign
+from transport.webrtc.patches.sender import ReceiverReport
 from transport.webrtc.receive import low_delay_decoder
+from transport.webrtc.video import VideoPeers
 
 S = 1_000_000_000
 LADDER = rungs(320, 240, 30.0, 4000)
@@ -46,6 +57,32 @@ def test_a_report_of_a_stranger_and_a_fixed_quality_change_nothing() -> None:
     quality.joined("7.0.aa", 0)
     quality.reported("7.0.aa", Sign(estimate_kbps=500.0), 4000.0, S)
     assert quality.choose("7", S) == TOP
+
+
+@pytest.mark.parametrize(("far", "keeps"), [(False, False), (True, True)])
+def test_a_far_viewer_keeps_its_copies_and_gives_up_rate(
+    tmp_path: Path, far: bool, keeps: bool
+) -> None:
+    ended: list[str] = []
+
+    async def scenario() -> Rung:
+        channels.create_all(tmp_path)
+        app = MediaApp(tmp_path, Config(), None)
+        app._peers = cast(
+            VideoPeers,
+            SimpleNamespace(
+                is_duplicating=lambda name: True, is_far=lambda name: far, congested=ended.append
+            ),
+        )
+        app._quality.joined("7.0.aa", 0)
+        kbps = app._config.video.bitrate_kbps
+        app._rate.kbps = lambda now_ns: float(kbps)  # type: ignore[method-assign]
+        app._reported("7.0.aa", ReceiverReport(S, None, None, 0.75 * kbps))
+        return app._quality.choose("7", S)
+
+    rung = asyncio.run(scenario())
+    assert ended == ([] if keeps else ["7.0.aa"])
+    assert (rung.bitrate_kbps < Config().video.bitrate_kbps) is keeps
 
 
 def test_the_rate_changes_in_place_and_the_size_with_a_keyframe() -> None:
