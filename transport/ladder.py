@@ -29,6 +29,9 @@ CLEAN_NS = 5_000_000_000
 CLEAN_MOST_NS = 120_000_000_000
 PROVEN_NS = 4_000_000_000
 """A step up that meets no trouble within this time was right."""
+SEVERE = 0.6
+"""Where the link carries less than this share of one copy, copies end and quality steps down at
+once: one after the other takes a second of full queues."""
 LAST_WITH_COPIES = 3
 """The lowest rung on which a far viewer keeps its copies: the last one in full size. Below, the
 picture itself needs the rate."""
@@ -93,7 +96,7 @@ class Ladder:
         if carries_kbps is None:
             return False
         self._trouble_ns = now_ns
-        full = self._narrow.overflows
+        full = self._narrow.overflows or carries_kbps < SEVERE * sent_kbps
         keep = copies > 1 and far and not full and self._best(carries_kbps) <= LAST_WITH_COPIES
         if not keep and not full:
             carries_kbps *= copies

@@ -28,8 +28,8 @@ machine for a queue too, and then follows down each rate that is sent because it
 FRESH_NS = 300_000_000
 """A round trip that speaks against an estimate is no older. Without one, the estimate counts."""
 OFTEN_NS = 2_000_000_000
-"""A browser says its estimate all the time. After such a silence it comes from a viewer of ours,
-which speaks only when pictures do queue, and is not doubted."""
+"""A browser says its estimate all the time. For so long after such a silence it comes from a viewer
+of ours, which speaks only while pictures do queue, and is not doubted."""
 BACK_OFF = 0.85
 LEAST_NS = 60_000_000_000
 """How long the least round trip is remembered."""
@@ -57,7 +57,8 @@ class Narrowness:
         self._queued = 0
         self._estimate_kbps = math.inf
         self._estimated_ns: int | None = None
-        self._doubts = False
+        self._speaks_since_ns = 0
+        """Since when estimates come without a silence."""
         self._fell_ns: int | None = None
         """When the estimate fell, while nobody has acted on it."""
         self._round_trips: list[tuple[int, float]] = []
@@ -92,13 +93,15 @@ class Narrowness:
         if estimate_kbps is not None:
             last_kbps, self._estimate_kbps = self._estimate_kbps, estimate_kbps
             last_ns, self._estimated_ns = self._estimated_ns, now_ns
-            self._doubts = last_ns is not None and now_ns - last_ns <= OFTEN_NS
-            if estimate_kbps < FALLEN * last_kbps or not self._doubts:
+            if last_ns is None or now_ns - last_ns > OFTEN_NS:
+                self._speaks_since_ns = self._fell_ns = now_ns
+            elif estimate_kbps < FALLEN * last_kbps:
                 self._fell_ns = now_ns
         if self._fell_ns is None or self._estimate_kbps >= SPARE * sent_kbps:
             self._fell_ns = None
             return None
-        if self._doubts and self._queues(now_ns, DOUBT_MS) is False:
+        talkative = self._fell_ns - self._speaks_since_ns > OFTEN_NS
+        if talkative and self._queues(now_ns, DOUBT_MS) is False:
             if self._round_trips[-1][0] > self._fell_ns:
                 self._fell_ns = None  # measured since then: a false alarm
             return None

@@ -10,7 +10,7 @@ import pytest
 from transport.bandwidth import DelayTrend
 from transport.impair import BlackoutMode, LinkProfile, Periodic
 from transport.impair.link import Link
-from transport.ladder import CLEAN_NS, LAST_WITH_COPIES, Ladder, Rung, agreed, rungs
+from transport.ladder import CLEAN_NS, LAST_WITH_COPIES, SEVERE, Ladder, Rung, agreed, rungs
 from transport.narrow import DOUBT_MS, FRESH_NS, OFTEN_NS, QUEUE_MS, TOO_MUCH_LOSS, Sign
 from transport.redundancy import FAR_MS, HOLD_MOST_NS, HOLD_NS, Duplicates, Redundancy
 
@@ -168,18 +168,32 @@ def test_a_far_viewer_gives_up_quality_before_its_copies() -> None:
     assert not ladder.reported(Sign(estimate_kbps=6000.0), 8000.0, S, copies=2, far=True)
     assert STEPS[ladder.at].bitrate_kbps == 5600, "twice 5,600 are less than once 8,000 and room"
     kbps = STEPS[LAST_WITH_COPIES].bitrate_kbps
-    assert not ladder.reported(Sign(estimate_kbps=kbps / 0.95 + 1), 5600.0, 3 * S, 2, far=True)
+    assert not ladder.reported(Sign(estimate_kbps=kbps / 0.95 + 1), 4000.0, 3 * S, 2, far=True)
     assert ladder.at == LAST_WITH_COPIES
     assert ladder.reported(Sign(estimate_kbps=kbps * 0.8), 2800.0, 6 * S, copies=2, far=True)
     assert ladder.at == LAST_WITH_COPIES, "without copies it carries this"
 
 
+def _browser(now_ns: int, spoken_ns: int = OFTEN_NS + 1) -> Ladder:
+    """A viewer that has said an estimate all the time for so long before `now_ns`."""
+    ladder = Ladder(STEPS, 0)
+    for before_ns in (spoken_ns, spoken_ns // 2, 0):
+        ladder.reported(Sign(estimate_kbps=9000.0), 8000.0, now_ns - before_ns)
+    return ladder
+
+
+@pytest.mark.parametrize(("spoken_ns", "believed"), [(OFTEN_NS, True), (OFTEN_NS + 1, False)])
+def test_who_has_spoken_for_long_is_doubted(spoken_ns: int, believed: bool) -> None:
+    ladder = _browser(5 * S - 1, spoken_ns - 1)
+    ladder.reported(Sign(round_trip_ms=20.0), 8000.0, 5 * S - 1)
+    assert ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, 5 * S) is believed
+
+
 def test_an_estimate_that_follows_what_is_sent_is_no_spiral() -> None:
     """Chromium on a busy machine: each estimate is 0.85 of what arrives, and there is no queue."""
-    ladder, least = Ladder(STEPS, 0), 0
-    ladder.reported(Sign(estimate_kbps=8500.0), 8000.0, S - MS)
+    ladder, least = _browser(5 * S), 0
     for step in range(300):
-        now = S + step * 100 * MS
+        now = 5 * S + step * 100 * MS
         if step % 2 == 0:
             ladder.reported(Sign(round_trip_ms=21.0 + step % 4), 8000.0, now)
         kbps = 0.85 * STEPS[ladder.tick(now)].bitrate_kbps * 0.99 ** (step % 30)
@@ -200,11 +214,29 @@ def test_an_estimate_that_follows_what_is_sent_is_no_spiral() -> None:
 def test_a_fresh_round_trip_without_a_queue_speaks_against_an_estimate(
     grown_ms: float, age_ns: int, silent_ns: int, believed: bool
 ) -> None:
-    ladder, at_ns = Ladder(STEPS, 0), 10 * S
+    at_ns = 10 * S
+    ladder = _browser(at_ns - silent_ns)
     ladder.reported(Sign(round_trip_ms=20.0), 8000.0, at_ns - 5 * S)
-    ladder.reported(Sign(estimate_kbps=9000.0), 8000.0, at_ns - silent_ns)
     ladder.reported(Sign(round_trip_ms=20.0 + grown_ms), 8000.0, at_ns - age_ns)
     assert ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, at_ns) is believed
+
+
+@pytest.mark.parametrize(("share", "severe"), [(SEVERE, False), (SEVERE - 0.001, True)])
+def test_a_severe_fall_ends_copies_and_quality_at_once(share: float, severe: bool) -> None:
+    ladder = Ladder(STEPS, 0)
+    ended = ladder.reported(Sign(estimate_kbps=share * 8000.0), 8000.0, S, copies=2, far=False)
+    assert ended
+    assert (ladder.at > 0) is severe
+
+
+def test_what_ours_say_in_a_row_is_believed_though_a_round_trip_from_before_is_fresh() -> None:
+    ladder = Ladder(STEPS, 0)
+    ladder.reported(Sign(round_trip_ms=20.0), 8000.0, S)
+    kept = []
+    for number, kbps in enumerate((6000.0, 4000.0, 2500.0)):
+        ladder.reported(Sign(estimate_kbps=kbps), 8000.0, S + (50 + 100 * number) * MS)
+        kept.append(STEPS[ladder.at].bitrate_kbps)
+    assert kept == [5600, 2800, 2000]
 
 
 def test_a_viewer_that_speaks_after_a_silence_need_not_say_less_than_before() -> None:
@@ -249,11 +281,11 @@ def test_a_link_that_drops_most_packets_is_noticed_without_a_whole_frame() -> No
 def test_the_next_round_trip_decides_about_a_doubted_estimate(
     next_ms: float, believed: bool
 ) -> None:
-    ladder = Ladder(STEPS, 0)
-    ladder.reported(Sign(round_trip_ms=20.0, estimate_kbps=9000.0), 8000.0, S)
-    assert not ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, S + 100 * MS)
-    assert ladder.reported(Sign(round_trip_ms=next_ms), 8000.0, S + 200 * MS) is believed
-    later = ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, 3 * S)
+    ladder = _browser(5 * S)
+    ladder.reported(Sign(round_trip_ms=20.0), 8000.0, 5 * S)
+    assert not ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, 5 * S + 100 * MS)
+    assert ladder.reported(Sign(round_trip_ms=next_ms), 8000.0, 5 * S + 200 * MS) is believed
+    later = ladder.reported(Sign(estimate_kbps=4000.0), 8000.0, 6 * S)
     assert not later, "a false alarm stays one, and what was acted on is done"
 
 
