@@ -87,8 +87,9 @@ class Ladder:
             sign: what the viewer says.
             sent_kbps: what is sent to it, each packet counted once.
             now_ns: now.
-            copies: how often each packet is sent. Viewers count one, so that the link carries more
-                than they say; where it then carries one copy, the copies are to end first.
+            copies: how often each packet is sent; 1 where the copies cannot end. Viewers count
+                one, so that the link carries more than they say; where it then carries one copy,
+                the copies are to end first.
             far: a packet asked for again comes too late, so that the copies are the last to end:
                 a smaller rate with them comes before the full one without.
         """

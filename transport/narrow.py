@@ -23,8 +23,8 @@ FALLEN = 0.97
 slowly after a fall, so that a low one that stays is not."""
 DOUBT_MS = 20.0
 """A fallen estimate is believed when the round trip has grown by this over its least (the queue
-that our own viewers call too narrow, `bandwidth.QUEUE_NS`). Chromium takes the jitter of a busy
-machine for a queue too, and then follows down each rate that is sent because it said so."""
+that our own viewers call too narrow, `bandwidth.QUEUE_NS`). Chromium's falls without one, too, and
+then follows down each rate that is sent because it said so."""
 FRESH_NS = 300_000_000
 """A round trip that speaks against an estimate is no older. Without one, the estimate counts."""
 OFTEN_NS = 2_000_000_000

@@ -43,6 +43,11 @@ class Redundancy:
         self.far = False
         """A request would come too late."""
 
+    @property
+    def may_end(self) -> bool:
+        """Whether a narrow link ends duplicates: not where the configuration wants them always."""
+        return self._mode is Duplicates.AUTO
+
     def lost(self, now_ns: int) -> None:
         """A packet was lost; `is_on` from now on."""
         if self._until_ns is not None and now_ns >= self._until_ns:

@@ -150,7 +150,7 @@ class MediaApp:
         """A viewer reported: too narrow a link costs quality, and in the end its duplicates."""
         sign = Sign(report.loss, report.round_trip_ms, report.estimate_kbps)
         sent_kbps = self._rate.kbps(report.at_ns)
-        copies, far = 2 if self._peers.is_duplicating(peer) else 1, self._peers.is_far(peer)
+        copies, far = 2 if self._peers.may_spare_copies(peer) else 1, self._peers.is_far(peer)
         if self._quality.reported(peer, sign, sent_kbps, report.at_ns, copies, far):
             self._peers.congested(peer)
 

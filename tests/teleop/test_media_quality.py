@@ -71,7 +71,7 @@ def test_a_far_viewer_keeps_its_copies_and_gives_up_rate(
         app._peers = cast(
             VideoPeers,
             SimpleNamespace(
-                is_duplicating=lambda name: True, is_far=lambda name: far, congested=ended.append
+                may_spare_copies=lambda name: True, is_far=lambda name: far, congested=ended.append
             ),
         )
         app._quality.joined("7.0.aa", 0)

@@ -277,6 +277,20 @@ def test_a_link_that_drops_most_packets_is_noticed_without_a_whole_frame() -> No
     assert 33 <= first <= 34
 
 
+def test_a_frame_that_is_repaired_later_is_no_delay() -> None:
+    """Its packets came in time; what was asked for came when the next frames were complete."""
+    trend = DelayTrend()
+    for number in range(40):
+        at_ns = number * S // 30 + 10 * MS
+        trend.packet(1200, number * 3000, at_ns)
+        if number % 4:
+            trend.frame(number * 3000, at_ns)
+        else:
+            trend.frame((number - 4) * 3000 & 0xFFFFFFFF, at_ns)
+        assert trend.queue_ns < MS
+        assert trend.estimate_kbps(at_ns) is None
+
+
 @pytest.mark.parametrize(("next_ms", "believed"), [(20.0, False), (20.0 + DOUBT_MS, True)])
 def test_the_next_round_trip_decides_about_a_doubted_estimate(
     next_ms: float, believed: bool
@@ -378,6 +392,8 @@ def test_a_narrow_link_gets_no_duplicates() -> None:
 @pytest.mark.parametrize("mode", [Duplicates.ON, Duplicates.OFF])
 def test_the_configuration_decides_when_it_says_so(mode: Duplicates) -> None:
     decision = Redundancy(mode)
+    assert not decision.may_end
+    assert Redundancy(Duplicates.AUTO).may_end
     assert decision.is_on(0) == (mode is Duplicates.ON)
     decision.lost(0)
     assert decision.is_on(0) == (mode is Duplicates.ON)

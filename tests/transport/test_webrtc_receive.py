@@ -20,11 +20,12 @@ from aiortc.rtp import RtpPacket
 from video_harness import WAIT_S, Sender, only_loopback, run, viewers_of
 
 from transport.reassembly import EncodedFrame
-from transport.redundancy import Duplicates
+from transport.redundancy import FAR_MS, Duplicates
 from transport.webrtc import receive
 from transport.webrtc.decode import BACKLOG, Picture, PictureDecoder, low_delay_decoder
 from transport.webrtc.patches.extensions import PatchError
 from transport.webrtc.patches.receiver import Reception
+from transport.webrtc.patches.sender import ReceiverReport
 from transport.webrtc.video import Delivery
 
 
@@ -234,6 +235,11 @@ def test_loss_switches_duplicates_on_by_itself() -> None:
             await _all_seen(sender, pictures, 15)
             assert len(lost) == 1
             assert sender.peers.duplicating == 1
+            assert sender.peers.may_spare_copies("0")
+            assert not sender.peers.is_far("0")
+            (peer,) = sender.peers._peers.values()
+            peer.reported(ReceiverReport(0, None, FAR_MS, None))
+            assert sender.peers.is_far("0")
 
     run(scenario)
 

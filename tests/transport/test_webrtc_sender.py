@@ -91,6 +91,8 @@ def test_pacing_spreads_a_picture_and_keeps_the_order() -> None:
         sender = Sender(Delivery(Duplicates.ON, 1.0, 2.0))
         async with viewers_of(sender, 1) as (viewer,):
             await sender.show(viewer)
+            assert sender.peers.duplicating == 1
+            assert not sender.peers.may_spare_copies("0"), "the configuration wants them"
             seen = _capture(sender, 1)
             (peer,) = sender.peers._peers.values()
             stream = _stream(sender)

@@ -227,10 +227,12 @@ class VideoPeers:
         at_ns = now_ns()
         return sum(peer.redundancy.is_on(at_ns) for peer in self._peers.values())
 
-    def is_duplicating(self, name: str) -> bool:
-        """Whether a viewer's packets are sent twice at present."""
+    def may_spare_copies(self, name: str) -> bool:
+        """Whether a viewer's packets are sent twice at present and could be sent once."""
         peer = self._peers.get(name)
-        return peer is not None and peer.redundancy.is_on(now_ns())
+        if peer is None or not peer.redundancy.may_end:
+            return False
+        return peer.redundancy.is_on(now_ns())
 
     def is_far(self, name: str) -> bool:
         """Whether a packet that a viewer asks for again comes too late."""
