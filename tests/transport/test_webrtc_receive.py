@@ -264,7 +264,8 @@ def test_a_gap_that_is_not_filled_ends_with_a_keyframe_and_an_intact_picture() -
             (peer,) = sender.peers._peers.values()
             peer.stream._kept = [None] * len(peer.stream._kept)  # nothing to send again
             async with asyncio.timeout(WAIT_S):
-                while sender.asked == before:
+                # The request may be here before the first made-up picture is decoded there.
+                while sender.asked == before or all(picture.intact for picture in pictures):
                     sender.peers.publish(sender.picture(keyframe=False))
                     await asyncio.sleep(0.005)
                 sender.peers.publish(sender.picture(keyframe=True))
@@ -272,7 +273,6 @@ def test_a_gap_that_is_not_filled_ends_with_a_keyframe_and_an_intact_picture() -
                     sender.peers.publish(sender.picture(keyframe=False))
                     await asyncio.sleep(0.005)
             assert viewer.reception.keyframes_asked >= 1
-            assert any(not picture.intact for picture in pictures)
 
     run(scenario)
 
